@@ -1,0 +1,33 @@
+"""How much should agents share? HyperMARL and its baselines as BenchMARL models.
+
+Importing the package registers the models with BenchMARL.
+"""
+
+from benchmarl_hyper.registry import register
+from benchmarl_hyper.variants import (
+    Fups,
+    FupsConfig,
+    FupsId,
+    FupsIdConfig,
+    HypermarlLinear,
+    HypermarlLinearConfig,
+    HypermarlMlp,
+    HypermarlMlpConfig,
+    Nops,
+    NopsConfig,
+)
+
+__all__ = [
+    "Fups",
+    "FupsConfig",
+    "FupsId",
+    "FupsIdConfig",
+    "HypermarlLinear",
+    "HypermarlLinearConfig",
+    "HypermarlMlp",
+    "HypermarlMlpConfig",
+    "Nops",
+    "NopsConfig",
+]
+
+register()

@@ -1,0 +1,50 @@
+"""The target forward: run the MLPs of many agents at once, on weights that are given to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Layer(NamedTuple):
+    """One linear layer of ``n`` networks, or of 1 network that all of them use.
+
+    Attributes:
+        weight: ``[n or 1, in, out]``, applied as ``x @ weight``.
+        bias: ``[n or 1, out]``.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+
+def target_mlp(
+    x: Tensor, layers: Sequence[Layer], activation: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Run ``n`` MLPs, one batched product per layer.
+
+    The observation enters here and only here; the agent's identity enters only where
+    ``layers`` are generated (HyperMARL, arXiv 2412.04233, section 4).
+
+    Args:
+        x: ``[n or 1, batch, in]``; with 1, every network reads the same input.
+        layers: the weights, first layer first.
+        activation: applied between layers, not after the last.
+
+    Returns:
+        ``[n, batch, out]``, or ``[1, batch, out]`` when input and layers have no second network.
+    """
+    *hidden, last = layers
+    for layer in hidden:
+        x = activation(_linear(x, layer))
+    return _linear(x, last)
+
+
+def _linear(x: Tensor, layer: Layer) -> Tensor:
+    weight, bias = layer
+    if len(weight) == 1:  # one matrix for everybody: a plain product, however many agents
+        return x @ weight[0] + bias.unsqueeze(1)
+    return torch.baddbmm(bias.unsqueeze(1), x.expand(len(weight), -1, -1), weight)

@@ -1,0 +1,157 @@
+"""Weight generators: each writes the weights of every agent's target MLP.
+
+A generator is a module without inputs that returns one :class:`Layer` per target layer. All its
+parameters live in :class:`Rows` and :class:`AgentEmbedding`, which redraw themselves in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from benchmarl_hyper.embeddings import AgentEmbedding
+from benchmarl_hyper.functional import Layer, target_mlp
+from benchmarl_hyper.initialisation import LayerSpec, lecun_normal_, zero_
+
+
+class Rows(nn.Module):
+    """The weights and biases of one linear layer in rows: a row per network or per code unit.
+
+    One row is full parameter sharing (FuPS), one row per agent is none (NoPS).
+
+    Args:
+        n_rows: number of rows.
+        spec: the layer.
+    """
+
+    def __init__(self, n_rows: int, spec: LayerSpec):
+        super().__init__()
+        self.initialise = spec.initialise
+        self.weight = nn.Parameter(torch.empty(n_rows, spec.in_features, spec.out_features))
+        self.bias = nn.Parameter(torch.empty(n_rows, spec.out_features))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all rows anew, in place."""
+        self.initialise(self.weight, self.bias)
+
+    def forward(self) -> Layer:
+        """All rows: weight ``[rows, in, out]`` and bias ``[rows, out]``."""
+        return Layer(self.weight, self.bias)
+
+
+class IdRows(Rows):
+    """One shared layer on ``[observation, one-hot id]`` (FuPS+ID).
+
+    The product with the one-hot id is a row of the weight: a bias of the agent's own.
+
+    Args:
+        n_agents: length of the id.
+        spec: the layer on the observation alone.
+        use_observation: with False the layer reads the id only.
+    """
+
+    def __init__(self, n_agents: int, spec: LayerSpec, use_observation: bool):
+        n_observed = spec.in_features if use_observation else 0
+        super().__init__(1, spec._replace(in_features=n_observed + n_agents))
+        self.n_observed = n_observed
+        self.in_features = spec.in_features
+
+    def forward(self) -> Layer:
+        """One weight ``[1, in, out]`` for everybody and a bias ``[n_agents, out]`` for each."""
+        bias = self.bias + self.weight[0, self.n_observed :]
+        if self.n_observed:
+            return Layer(self.weight[:, : self.n_observed], bias)
+        return Layer(bias.new_zeros(1, self.in_features, bias.shape[-1]), bias)
+
+
+class Head(nn.Module):
+    """Linear map from the agents' codes to the weights of one target layer.
+
+    ``w_i = a_i P + p`` and ``b_i = a'_i C + c`` (HyperMARL, arXiv 2412.04233, section 4), with the
+    offsets ``p`` and ``c`` starting at zero.
+
+    Args:
+        n_codes: length of a code.
+        spec: the target layer; every row of ``P`` and ``C`` is drawn like one such layer.
+        bias: whether there are offsets.
+    """
+
+    def __init__(self, n_codes: int, spec: LayerSpec, bias: bool):
+        super().__init__()
+        self.rows = Rows(n_codes, spec)
+        self.offset = Rows(1, spec._replace(initialise=zero_)) if bias else None
+
+    def forward(self, weight_code: Tensor | None = None, bias_code: Tensor | None = None) -> Layer:
+        """Weights for codes ``[n_agents, n_codes]``; no codes stand for one-hot ones."""
+        weight, bias = self.rows()
+        weight_offset, bias_offset = self.offset() if self.offset is not None else (None, None)
+        return Layer(
+            _combine(weight_code, weight, weight_offset), _combine(bias_code, bias, bias_offset)
+        )
+
+
+def _combine(code: Tensor | None, rows: Tensor, offset: Tensor | None) -> Tensor:
+    if code is not None:
+        rows = (code @ rows.flatten(1)).unflatten(1, rows.shape[1:])
+    return rows if offset is None else rows + offset
+
+
+class Table(nn.ModuleList):
+    """Target layers that need no input: :class:`Rows`, :class:`IdRows` or :class:`Head`."""
+
+    def forward(self) -> list[Layer]:
+        """The layers, first layer first."""
+        return [layer() for layer in self]
+
+
+class Hypernetwork(nn.Module):
+    """Learned or one-hot embeddings, one MLP trunk per generated tensor, linear heads.
+
+    ``a = relu(... relu(e_i K_1 + k_1) ...)``, separately for the weight and the bias of every
+    target layer (HyperMARL, arXiv 2412.04233, section 4.2, and its public code).
+
+    Args:
+        n_agents: number of agents.
+        specs: the target layers.
+        embedding_dim: length of a learned embedding; None for one-hot.
+        hypernet_cells: hidden sizes of a trunk; with none, the embedding is the code.
+        bias: whether heads have offsets.
+    """
+
+    def __init__(
+        self,
+        n_agents: int,
+        specs: Sequence[LayerSpec],
+        embedding_dim: int | None,
+        hypernet_cells: Sequence[int],
+        bias: bool,
+    ):
+        super().__init__()
+        self.embedding = AgentEmbedding(n_agents, embedding_dim)
+        sizes = [self.embedding.dim, *hypernet_cells]
+        self.trunks = Table(
+            Rows(2 * len(specs), LayerSpec(i, o, lecun_normal_)) for i, o in pairwise(sizes)
+        )
+        self.heads = nn.ModuleList(Head(sizes[-1], spec, bias) for spec in specs)
+
+    def codes(self) -> Tensor:
+        """The trunks' outputs ``[2, layers, n_agents, n_codes]``: for weights, for biases."""
+        code = self.embedding().unsqueeze(0)
+        if len(self.trunks):
+            code = torch.relu(target_mlp(code, self.trunks(), torch.relu))
+        code = code.expand(2 * len(self.heads), -1, -1)
+        return code.unflatten(0, (2, len(self.heads)))
+
+    def forward(self) -> list[Layer]:
+        """Weights ``[n_agents, in, out]`` and biases ``[n_agents, out]``, first layer first."""
+        weight_codes, bias_codes = self.codes().unbind(0)
+        return [
+            head(weight_code, bias_code)
+            for head, weight_code, bias_code in zip(
+                self.heads, weight_codes.unbind(0), bias_codes.unbind(0), strict=True
+            )
+        ]

@@ -1,0 +1,79 @@
+"""Registration with BenchMARL and Hydra: names to model configs, and the schemas of their YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import field, fields, make_dataclass
+from typing import Any, get_type_hints
+
+from benchmarl.models import model_config_registry
+from benchmarl.models.common import ModelConfig
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+from torch import nn
+
+from benchmarl_hyper import ensembles
+from benchmarl_hyper.models import GeneratedMlpConfig
+from benchmarl_hyper.variants import CONFIGS
+
+# How YAML spells the types of our fields that OmegaConf does not know.
+_YAML_TYPES: dict[Any, Any] = {Sequence[int]: list[int], type[nn.Module]: str}
+
+
+def register() -> None:
+    """Make every variant known to BenchMARL and Hydra; again and again does no harm.
+
+    Raises:
+        ValueError: if another package has registered one of the names.
+    """
+    ensembles.install()
+    for config in CONFIGS:
+        register_model(config)
+
+
+def register_model(config: type[GeneratedMlpConfig]) -> None:
+    """Add a model to BenchMARL's registry and its schema to Hydra's groups.
+
+    Args:
+        config: registered under ``config.variant()``, with the schema ``<variant>_config``.
+
+    Raises:
+        ValueError: if the name is taken by another class.
+    """
+    name = config.variant()
+    known = model_config_registry.setdefault(name, config)
+    if known is not config:
+        raise ValueError(
+            f"model '{name}' is already registered as {known.__module__}.{known.__qualname__}; "
+            "remove one of the two packages, or rename its model"
+        )
+    schema = _schema(config)
+    for group in ("model", "model/layers"):
+        ConfigStore.instance().store(f"{name}_config", schema, group, provider="benchmarl_hyper")
+
+
+def model_config(name: str) -> type[ModelConfig]:
+    """The config class registered under a name.
+
+    Raises:
+        ValueError: for an unknown name, with the known ones.
+    """
+    if name not in model_config_registry:
+        raise ValueError(
+            f"unknown model '{name}'; the known ones are {', '.join(sorted(model_config_registry))}"
+        )
+    return model_config_registry[name]
+
+
+def _schema(config: type[GeneratedMlpConfig]) -> type:
+    """The dataclass that types a model's YAML: its fields, and the name BenchMARL looks up."""
+    hints = get_type_hints(config)
+    types = {"name": str} | {f.name: hints[f.name] for f in fields(config)}
+    schema = make_dataclass(
+        f"{config.__name__}Schema",
+        [(key, _YAML_TYPES.get(hint, hint), field(default=MISSING)) for key, hint in types.items()],
+    )
+    # Importable, so that a worker process that unpickles it imports us and registers the models.
+    schema.__module__ = __name__
+    globals()[schema.__name__] = schema
+    return schema

@@ -1,0 +1,1 @@
+"""Hydra configuration of benchmarl_hyper, on the search path of every BenchMARL run."""

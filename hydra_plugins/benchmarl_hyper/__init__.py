@@ -1,0 +1,1 @@
+"""Hydra's namespace for plugins; Hydra imports this in every application."""
