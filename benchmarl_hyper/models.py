@@ -109,13 +109,12 @@ class GeneratedMlp(Model):
             if isinstance(module, (Rows, AgentEmbedding)):
                 module.reset_parameters()
 
-    def extra_repr(self) -> str:
-        """Agents, target network, and how much is generated and trained."""
+    def __repr__(self) -> str:
         generated = sum((i + 1) * o for i, o in pairwise(self.sizes))
         trainable = sum(p.numel() for p in self.parameters())
         return (
-            f"n_agents={self.n_agents}, target={self.sizes}, out_key={self.out_key}, "
-            f"parameters per agent={generated:,}, trainable={trainable:,}"
+            f"{type(self).__name__}(n_agents={self.n_agents}, target={self.sizes}, "
+            f"out_key={self.out_key}, parameters per agent={generated:,}, trainable={trainable:,})"
         )
 
     def _forward(self, tensordict: TensorDictBase) -> TensorDictBase:

@@ -1,0 +1,76 @@
+"""Who imports whom, read from the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import benchmarl_hyper
+
+PACKAGE = Path(benchmarl_hyper.__file__).parent
+MODULES = {path.stem: path for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
+
+# Downwards only: a module imports from rows below its own, or its own row where it says so.
+LAYERS = [
+    {"run"},
+    {"registry", "report"},
+    {"callbacks"},
+    {"ensembles", "variants"},
+    {"models"},
+    {"generators"},
+    {"embeddings"},
+    {"functional", "initialisation", "stats"},
+]
+LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
+TORCH_ONLY = {"generators", "embeddings", "functional", "initialisation"}
+
+
+def imports(path):
+    """Top-level names of packages, and of our own modules."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (
+                f"{node.module}.{alias.name}" if node.module == "benchmarl_hyper" else node.module
+                for alias in node.names
+            )
+
+
+def ours(path):
+    names = {name.split(".")[1] for name in imports(path) if name.startswith("benchmarl_hyper.")}
+    return names - {"conf"}
+
+
+def others(path):
+    return {name.split(".")[0] for name in imports(path)} - {"benchmarl_hyper", "__future__"}
+
+
+def test_every_module_has_a_level():
+    assert set(MODULES) == set(LEVEL)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_go_downwards(name):
+    for imported in ours(MODULES[name]):
+        assert LEVEL[imported] < LEVEL[name], f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("name", sorted(TORCH_ONLY))
+def test_the_mathematics_knows_torch_alone(name):
+    standard = {"collections", "functools", "itertools", "typing"}
+    assert others(MODULES[name]) <= {"torch"} | standard
+
+
+def test_statistics_know_numpy_and_scipy_alone():
+    assert others(MODULES["stats"]) <= {"numpy", "scipy", "collections", "typing"}
+
+
+def test_the_report_reads_files_only():
+    assert ours(MODULES["report"]) <= {"stats"}
+    assert not others(MODULES["report"]) & {"torch", "benchmarl", "torchrl", "tensordict"}
+
+
+def test_files_are_one_idea():
+    for name, path in MODULES.items():
+        assert len(path.read_text().splitlines()) <= 250, name
