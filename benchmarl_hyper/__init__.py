@@ -3,6 +3,7 @@
 Importing the package registers the models with BenchMARL.
 """
 
+from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig
 from benchmarl_hyper.registry import register
 from benchmarl_hyper.variants import (
     Fups,
@@ -22,6 +23,8 @@ __all__ = [
     "FupsConfig",
     "FupsId",
     "FupsIdConfig",
+    "GeneratedMlp",
+    "GeneratedMlpConfig",
     "HypermarlLinear",
     "HypermarlLinearConfig",
     "HypermarlMlp",

@@ -66,7 +66,14 @@ def experiment_config(folder, **changes):
 
 
 def experiment(
-    folder, model, algorithm="ippo", task=one_group, continuous=True, critic_model=None, **changes
+    folder,
+    model,
+    algorithm="ippo",
+    task=one_group,
+    continuous=True,
+    critic_model=None,
+    callbacks=(),
+    **changes,
 ):
     """An experiment with our models for policy and critic; ``model`` may be a variant's name."""
     config = config_of(model) if isinstance(model, str) else model
@@ -76,5 +83,6 @@ def experiment(
         model_config=config,
         critic_model_config=critic_model,
         seed=0,
+        callbacks=list(callbacks),
         config=experiment_config(folder, prefer_continuous_actions=continuous, **changes),
     )
