@@ -1,4 +1,4 @@
-"""Registration with BenchMARL and Hydra: names to model configs, and the schemas of their YAML."""
+"""Registration with BenchMARL and Hydra: names to models and tasks, and schemas of their YAML."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import field, fields, make_dataclass
 from typing import Any, get_type_hints
 
+from benchmarl.environments import task_config_registry
 from benchmarl.models import model_config_registry
 from benchmarl.models.common import ModelConfig
 from hydra.core.config_store import ConfigStore
@@ -14,6 +15,8 @@ from torch import nn
 
 from benchmarl_hyper import ensembles
 from benchmarl_hyper.models import GeneratedMlpConfig
+from benchmarl_hyper.tasks import TASKS
+from benchmarl_hyper.tasks.base import FamilyTask
 from benchmarl_hyper.variants import CONFIGS
 
 # How YAML spells the types of our fields that OmegaConf does not know.
@@ -21,7 +24,7 @@ _YAML_TYPES: dict[Any, Any] = {Sequence[int]: list[int], type[nn.Module]: str}
 
 
 def register() -> None:
-    """Make every variant known to BenchMARL and Hydra; again and again does no harm.
+    """Make every variant and task known to BenchMARL and Hydra; again and again does no harm.
 
     Raises:
         ValueError: if another package has registered one of the names.
@@ -29,6 +32,8 @@ def register() -> None:
     ensembles.install()
     for config in CONFIGS:
         register_model(config)
+    for task in TASKS:
+        register_task(task)
 
 
 def register_model(config: type[GeneratedMlpConfig]) -> None:
@@ -50,6 +55,29 @@ def register_model(config: type[GeneratedMlpConfig]) -> None:
     schema = _schema(config)
     for group in ("model", "model/layers"):
         ConfigStore.instance().store(f"{name}_config", schema, group, provider="benchmarl_hyper")
+
+
+def register_task(task: FamilyTask) -> None:
+    """Add a task to BenchMARL's registry and the schema of its values to Hydra's.
+
+    Args:
+        task: registered under ``<family>/<name>``, with the schema ``<family>_<name>_config``.
+
+    Raises:
+        ValueError: if the name is taken by another task.
+    """
+    task_class, name = task.associated_class(), task.name.lower()
+    key = f"{task_class.family}/{name}"
+    known = task_config_registry.setdefault(key, task)
+    if known is not task:
+        raise ValueError(
+            f"task '{key}' is already registered as {known!r}; remove one of the two packages, or "
+            "rename its task"
+        )
+    schema, provider = task_class.config_class(task.name), "benchmarl_hyper"
+    ConfigStore.instance().store(
+        f"{task_class.family}_{name}_config", schema, "task", provider=provider
+    )
 
 
 def model_config(name: str) -> type[ModelConfig]:

@@ -1,0 +1,153 @@
+"""Specialisation and Synchronisation: matrix games that reward being different, or alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from benchmarl.utils import DEVICE_TYPING
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from benchmarl_hyper.tasks.base import FamilyTask, TeamClass, TeamEnv
+from benchmarl_hyper.tasks.drawing import canvas, draw_squares, palette
+
+GAMES = ("specialisation", "synchronisation")
+CELL = 16  # pixels
+
+
+@dataclass
+class GameConfig:
+    """Values of a game (HyperMARL, arXiv 2412.04233, section 3).
+
+    Attributes:
+        game: ``specialisation`` pays ``1 / c`` to an agent whose action was chosen by ``c`` agents,
+            itself included; ``synchronisation`` pays ``1 / (n_agents - c + 1)``.
+        n_agents: number of agents.
+        num_actions: number of actions; None for as many as agents.
+        temporal: whether agents see the previous joint action and play on; else one shot.
+        horizon: steps of an episode of the temporal game.
+
+    Raises:
+        ValueError: for an unknown game, or numbers that are not positive.
+    """
+
+    game: str
+    n_agents: int
+    num_actions: int | None
+    temporal: bool
+    horizon: int
+
+    def __post_init__(self) -> None:
+        if self.game not in GAMES:
+            raise ValueError(f"game must be one of {', '.join(GAMES)}, got {self.game!r}")
+        for key in ("n_agents", "num_actions", "horizon"):
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise ValueError(f"{key} must be positive, got {value}")
+
+
+class GameEnv(TeamEnv):
+    """Every agent sees the previous joint action: one-hot, flattened, all -1 at the first step.
+
+    There is no early end. ``info`` says whether the last joint action was the best there is.
+
+    Args:
+        config: the game.
+        **kwargs: see :class:`TeamEnv`.
+    """
+
+    def __init__(self, config: GameConfig, **kwargs: Any):
+        self.config = config
+        self.n_actions = config.num_actions or config.n_agents
+        n_features = config.n_agents * self.n_actions if config.temporal else 1
+        super().__init__(
+            n_agents=config.n_agents,
+            n_observations=n_features,
+            n_state=n_features,
+            actions=self.n_actions,
+            horizon=config.horizon if config.temporal else 1,
+            info=["converged"],
+            **kwargs,
+        )
+        self.previous = torch.full((*self.batch_size, self.n_agents), -1, device=self.device)
+
+    def _restart(self, mask: Tensor) -> None:
+        self.previous = self.previous.masked_fill(mask.unsqueeze(-1), -1)
+
+    def _observe(self) -> dict[str, Any]:
+        state = self._joint_action()
+        return {
+            "observation": state.unsqueeze(1).repeat(1, self.n_agents, 1),
+            "state": state,
+            "info": {"converged": self._converged().unsqueeze(-1).float()},
+        }
+
+    def _advance(self, action: Tensor) -> tuple[Tensor, None]:
+        self.previous = action.clone()
+        counts = self._counts()
+        if self.config.game == "specialisation":
+            return 1 / counts, None
+        return 1 / (self.n_agents - counts + 1), None
+
+    def _counts(self) -> Tensor:
+        """How many agents chose what this one chose, itself included: ``[B, N]``."""
+        same = self.previous.unsqueeze(-1) == self.previous.unsqueeze(-2)
+        return same.sum(-1)
+
+    def _converged(self) -> Tensor:
+        best = 1 if self.config.game == "specialisation" else self.n_agents
+        return ((self._counts() == best) & (self.previous >= 0)).all(-1)
+
+    def _joint_action(self) -> Tensor:
+        if not self.config.temporal:
+            return torch.zeros(*self.batch_size, 1, device=self.device)
+        started = (self.previous >= 0).unsqueeze(-1)
+        actions = one_hot(self.previous.clamp_min(0), self.n_actions).float()
+        return torch.where(started, actions, -1.0).flatten(1)
+
+    def render(self, mode: str = "rgb_array") -> Any:
+        """The first environment's last joint action: a row per agent, a column per action."""
+        picture = canvas(self.n_agents * CELL, self.n_actions * CELL)
+        agents = torch.arange(self.n_agents)
+        chosen = self.previous[0].cpu()
+        centres = torch.stack([agents, chosen], -1) * CELL + CELL // 2
+        draw_squares(picture, centres, palette(self.n_agents), CELL // 2)
+        return picture.numpy()
+
+
+class GamesClass(TeamClass):
+    """A matrix game as a BenchMARL task."""
+
+    family = "games"
+    rendered = True
+
+    @classmethod
+    def config_class(cls, name: str) -> type[GameConfig]:
+        """One for all games."""
+        return GameConfig
+
+    def make_env(
+        self, num_envs: int, continuous_actions: bool, seed: int | None, device: DEVICE_TYPING
+    ) -> GameEnv:
+        """The batch of environments."""
+        return GameEnv(GameConfig(**self.config), num_envs=num_envs, seed=seed, device=device)
+
+
+class GamesTask(FamilyTask):
+    """The games of 2, 4, 8 and 16 agents."""
+
+    SPECIALISATION_2 = None
+    SPECIALISATION_4 = None
+    SPECIALISATION_8 = None
+    SPECIALISATION_16 = None
+    SYNCHRONISATION_2 = None
+    SYNCHRONISATION_4 = None
+    SYNCHRONISATION_8 = None
+    SYNCHRONISATION_16 = None
+
+    @staticmethod
+    def associated_class() -> type[GamesClass]:
+        """The task."""
+        return GamesClass
