@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from benchmarl_hyper.stats import MIN_SEEDS, mean_interval
+from benchmarl_hyper.tables import table
 
 
 class Run(NamedTuple):
@@ -73,10 +74,8 @@ def summary(folder: Path) -> str:
         raise ValueError(f"no results in {folder}; it should hold runs with create_json: True")
     rows = [["task", "algorithm_variant", "seeds", "final return", "95% interval", "range"]]
     rows += [[*names, *_cells(values)] for names, values in sorted(scores.items())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     note = f"Final return: last evaluation, mean over seeds. No interval below {MIN_SEEDS} seeds."
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], "", note])
+    return f"{table(rows)}\n\n{note}"
 
 
 def _cells(scores: Sequence[float]) -> list[str]:

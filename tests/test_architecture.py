@@ -9,25 +9,27 @@ import benchmarl_hyper
 
 PACKAGE = Path(benchmarl_hyper.__file__).parent
 MODULES = {path.stem: path for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
+TASKS = {path.stem: path for path in (PACKAGE / "tasks").glob("*.py")}
 
 # Downwards only: a module imports from rows below its own, or its own row where it says so.
 LAYERS = [
     {"run"},
     {"registry", "report"},
-    {"callbacks"},
+    {"callbacks", "tasks"},
     {"ensembles", "variants"},
     {"models"},
     {"generators"},
     {"embeddings"},
-    {"functional", "initialisation", "stats"},
+    {"functional", "initialisation", "stats", "tables"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
 TORCH_ONLY = {"generators", "embeddings", "functional", "initialisation"}
 
 
-def imports(path):
-    """Top-level names of packages, and of our own modules."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(path, everywhere=True):
+    """Names of imported modules; ours with the name that is imported from the package."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree) if everywhere else tree.body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -47,7 +49,7 @@ def others(path):
 
 
 def test_every_module_has_a_level():
-    assert set(MODULES) == set(LEVEL)
+    assert set(MODULES) == set(LEVEL) - {"tasks"}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -67,10 +69,22 @@ def test_statistics_know_numpy_and_scipy_alone():
 
 
 def test_the_report_reads_files_only():
-    assert ours(MODULES["report"]) <= {"stats"}
+    assert ours(MODULES["report"]) <= {"stats", "tables"}
     assert not others(MODULES["report"]) & {"torch", "benchmarl", "torchrl", "tensordict"}
 
 
 def test_files_are_one_idea():
-    for name, path in MODULES.items():
-        assert len(path.read_text().splitlines()) <= 250, name
+    for name, path in [*MODULES.items(), *TASKS.items()]:
+        assert len(path.read_text().splitlines()) <= 300, name
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_tasks_import_other_tasks_and_nothing_else_of_ours(name):
+    assert ours(TASKS[name]) <= {"tasks", "tables"}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_heavy_packages_are_imported_when_an_environment_is_built(name):
+    at_import = {module.split(".")[0] for module in imports(TASKS[name], everywhere=False)}
+    heavy = {"vmas", "gymnasium", "gymnasium_robotics", "mujoco", "jax", "jaxmarl"}
+    assert not at_import & heavy

@@ -8,7 +8,11 @@ import torch
 import yaml
 from benchmarl.environments import task_config_registry
 from benchmarl.hydra_config import load_task_config_from_hydra
+from benchmarl.models import MlpConfig
+from experiments import experiment
+from host_requests import VARIANTS
 from hydra import compose, initialize_config_dir
+from torch import nn
 from torchrl.envs import check_env_specs
 
 from benchmarl_hyper import registry
@@ -128,3 +132,28 @@ def test_a_taken_name_is_refused(one_of_a_family, monkeypatch):
     monkeypatch.setitem(task_config_registry, name, object())
     with pytest.raises(ValueError, match=f"task '{name}' is already registered"):
         registry.register()
+
+
+MLP_CONFIG = MlpConfig(num_cells=[8], activation_class=nn.Tanh, layer_class=nn.Linear)
+
+
+def train(task, model, folder, algorithm="ippo"):
+    task_class = task.associated_class()
+    if not task_class.installed():
+        pytest.skip(f"needs {' and '.join(task_class.modules)}")
+    experiment(folder, model, algorithm, task.get_task).run()
+
+
+SHORT = pytest.mark.filterwarnings("ignore:No episode terminated this iteration")
+
+
+@SHORT
+def test_trains(task, tmp_path):
+    train(task, "hypermarl_mlp", tmp_path)
+
+
+@SHORT
+@pytest.mark.parametrize("model", [*VARIANTS, "mlp"])
+@pytest.mark.parametrize("algorithm", ["ippo", "mappo"])
+def test_trains_with_every_model(one_of_a_family, algorithm, model, tmp_path):
+    train(one_of_a_family, MLP_CONFIG if model == "mlp" else model, tmp_path, algorithm)

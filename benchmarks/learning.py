@@ -1,0 +1,53 @@
+"""Does each way of sharing learn what it should? ``python benchmarks/learning.py [DIR]``.
+
+Five variants, three seeds, three tasks; about 20 minutes on 2 cores. The settings are those of the
+files in ``benchmarks/learning/suite``, the same for all variants.
+"""
+
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from benchmarl_hyper.report import read_runs
+from benchmarl_hyper.tables import table
+
+HERE = Path(__file__).parent / "learning"
+
+# BenchMARL's return is the mean over agents of an episode's sum: what to report, and its factor.
+MEASURES = {
+    "specialisation": ("mean step reward", 1 / 20),
+    "bps": ("team total", 15),
+    "navigation": ("return", 1),
+}
+
+
+def run(suite: str, folder: Path) -> None:
+    """All runs of a suite, unless they are there already."""
+    if not folder.exists():
+        command = [sys.executable, "-m", "benchmarl_hyper.run", "-m", "--config-dir", HERE]
+        subprocess.run([*command, f"+suite={suite}", f"hydra.sweep.dir={folder}"], check=True)
+
+
+def main(folder: Path) -> None:
+    """Run and print a line per variant, a column per task."""
+    columns: dict[str, dict[str, str]] = defaultdict(dict)
+    for suite, (_, factor) in MEASURES.items():
+        run(suite, folder / suite)
+        scores = defaultdict(list)
+        for result in read_runs(folder / suite):
+            scores[result.label].append(result.final_return * factor)
+        for label, values in scores.items():
+            mean = sum(values) / len(values)
+            cell = f"{mean:.3g} ({min(values):.3g} .. {max(values):.3g}), n={len(values)}"
+            columns[label][suite] = cell
+    header = ["", *(f"{suite}: {measure}" for suite, (measure, _) in MEASURES.items())]
+    rows = [
+        [label, *(cells.get(suite, "-") for suite in MEASURES)] for label, cells in columns.items()
+    ]
+    print("\nFinal evaluation, sampled actions: mean over seeds (smallest .. largest)\n")
+    print(table([header, *rows]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "outputs/learning").resolve())
