@@ -157,3 +157,30 @@ def test_trains(task, tmp_path):
 @pytest.mark.parametrize("algorithm", ["ippo", "mappo"])
 def test_trains_with_every_model(one_of_a_family, algorithm, model, tmp_path):
     train(one_of_a_family, MLP_CONFIG if model == "mlp" else model, tmp_path, algorithm)
+
+
+class Recorder:
+    """A logger that keeps the video that BenchMARL hands to it."""
+
+    def __init__(self):
+        self.videos = []
+
+    def log_scalar(self, *_, **__):
+        pass
+
+    def log_video(self, name, video, **_):
+        self.videos.append(video)
+
+
+@SHORT
+@pytest.mark.parametrize("name", ["games/specialisation_4", "bps/bps_1"])
+def test_evaluation_gives_a_video(name, tmp_path):
+    run = experiment(tmp_path, "nops", task=NAMES[name].get_task, render=True, loggers=[])
+    recorder = Recorder()
+    run.logger.loggers.append(recorder)
+    run.run()
+    video = recorder.videos[0]
+    assert video.dtype == torch.uint8
+    assert video.shape[1] == run.max_steps - 1
+    assert video.shape[2] == 3
+    assert any(not torch.equal(video[0, 0], frame) for frame in video[0])

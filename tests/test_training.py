@@ -120,3 +120,27 @@ def test_a_reloaded_experiment_computes_the_same(variant, algorithm, tmp_path):
     for key, value in losses[0].items():
         assert torch.equal(value, losses[1][key]), key
     again.close()
+
+
+@pytest.mark.parametrize("algorithm", ["ippo", "isac"])
+def test_one_hot_ids_stay_one_hot(algorithm, tmp_path):
+    run = experiment(tmp_path, config_of("hypermarl_mlp", embedding_dim=None), algorithm)
+    run.run()
+    tables = [
+        value
+        for key, value in run.losses["agents"].state_dict().items()
+        if key.endswith("embedding.table") and value.is_floating_point()
+    ]
+    assert len(tables) >= 2
+    for table in tables:
+        assert torch.equal(table, torch.eye(2).expand_as(table))
+
+
+@pytest.mark.parametrize("algorithm", ["ippo", "iql"])
+def test_trains_on_the_id_alone(algorithm, tmp_path):
+    config = config_of("fups_id", use_observation=False)
+    run = experiment(tmp_path, config, algorithm, continuous=algorithm == "ippo")
+    before = [parameter.detach().clone() for parameter in trained_parameters(run)]
+    run.run()
+    for old, new in zip(before, trained_parameters(run), strict=True):
+        assert not torch.equal(old, new)
