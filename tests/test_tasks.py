@@ -12,6 +12,7 @@ from benchmarl.models import MlpConfig
 from experiments import experiment
 from host_requests import VARIANTS
 from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
 from torch import nn
 from torchrl.envs import check_env_specs
 
@@ -62,6 +63,22 @@ def test_hydra_loads_what_python_loads(task):
     ):  # BenchMARL's own tasks only
         loaded = load_task_config_from_hydra(cfg.task, name)
     assert loaded == task.get_task()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("horizon=long", "'long' of type 'str' could not be converted to Integer"),
+        ("hrizon=3", "Key 'hrizon' not in 'GameConfig'"),
+    ],
+)
+def test_wrong_yaml_is_a_typed_error(override, message):
+    with (
+        initialize_config_dir(f"{benchmarl.__path__[0]}/conf", version_base=None),
+        pytest.raises(ConfigCompositionException) as error,
+    ):
+        compose("config", ["algorithm=ippo", "task=games/specialisation_4", f"task.{override}"])
+    assert message in str(error.value.__cause__)
 
 
 def test_specs_hold(task):
