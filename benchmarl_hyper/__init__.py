@@ -3,6 +3,7 @@
 Importing the package registers the models with BenchMARL.
 """
 
+from benchmarl_hyper.callbacks import SndCallback
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig
 from benchmarl_hyper.registry import register
 from benchmarl_hyper.variants import (
@@ -31,6 +32,7 @@ __all__ = [
     "HypermarlMlpConfig",
     "Nops",
     "NopsConfig",
+    "SndCallback",
 ]
 
 register()

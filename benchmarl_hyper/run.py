@@ -17,7 +17,7 @@ from benchmarl.hydra_config import load_experiment_from_hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarl_hyper.callbacks import VariantLabelCallback
+from benchmarl_hyper.callbacks import VariantLabelCallback, callbacks_named
 from benchmarl_hyper.registry import model_config
 
 
@@ -50,7 +50,7 @@ def main(cfg: DictConfig) -> None:
     experiment = load_experiment_from_hydra(
         with_sharing_flags(cfg, hydra_config.overrides.task),
         task_name=choices.task,
-        callbacks=[VariantLabelCallback(choices.variant)],
+        callbacks=[VariantLabelCallback(choices.variant), *callbacks_named(cfg.callbacks)],
     )
     experiment.run()
 

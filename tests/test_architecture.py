@@ -20,10 +20,10 @@ LAYERS = [
     {"models"},
     {"generators"},
     {"embeddings"},
-    {"functional", "initialisation", "stats", "tables"},
+    {"diversity", "functional", "initialisation", "stats", "tables"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
-TORCH_ONLY = {"generators", "embeddings", "functional", "initialisation"}
+TORCH_ONLY = {"diversity", "generators", "embeddings", "functional", "initialisation"}
 
 
 def imports(path, everywhere=True):

@@ -128,8 +128,12 @@ def test_local_views_are_those_of_gymnasium_robotics(make, name, changes, agent_
         assert not row[len(view) :].any()
 
 
-def test_local_views_of_the_humanoid_are_those_of_its_joints(make):
-    """At distance 0: the joint's angle and speed, and the root's 5 and 6 after all else."""
+def test_local_views_of_the_humanoid_with_an_agent_for_each_actuator(make):
+    """At distance 0: a joint's angle and speed, and the root's 5 and 6 after all else.
+
+    Joints are in MuJoCo's order: gymnasium-robotics gives abdomen_z to the agent that drives
+    abdomen_y, and abdomen_y to the agent that drives abdomen_z.
+    """
     env = make("HUMANOID_17X1", obs_mode="local", agent_obsk=0)
     observation = env.reset()["agents", "observation"][0]
     data, state = env.bodies[0].data, env.states[0]
