@@ -3,7 +3,7 @@
 Importing the package registers the models with BenchMARL.
 """
 
-from benchmarl_hyper.callbacks import SndCallback
+from benchmarl_hyper.callbacks import GradientCallback, SndCallback
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig
 from benchmarl_hyper.registry import register
 from benchmarl_hyper.variants import (
@@ -26,6 +26,7 @@ __all__ = [
     "FupsIdConfig",
     "GeneratedMlp",
     "GeneratedMlpConfig",
+    "GradientCallback",
     "HypermarlLinear",
     "HypermarlLinearConfig",
     "HypermarlMlp",

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from benchmarl.experiment import Callback
 from benchmarl.experiment.logger import JsonWriter
-from tensordict import TensorDict, TensorDictBase
+from tensordict import TensorDictBase
 from torch import Tensor
-from torch.nn.functional import one_hot
-from torchrl.envs.utils import ExplorationType, set_exploration_type
 
-from benchmarl_hyper.diversity import js_distances, snd, tv_distances, w2_distances
+from benchmarl_hyper.diversity import snd
+from benchmarl_hyper.gathering import group_distances, policy_gradients
+from benchmarl_hyper.gradients import (
+    conflict,
+    coordinate_variance,
+    cosine_similarities,
+    minibatch_variance,
+)
 
 
 class VariantLabelCallback(Callback):
@@ -83,82 +89,92 @@ class SndCallback(Callback):
                 run.logger.log(
                     {f"eval/{group}/{name}": snd(distances).item()}, step=run.n_iters_performed
                 )
-                self._record(group, name, distances)
+                _record(run, group, name, distances)
 
     def _thinned(self, steps: TensorDictBase) -> TensorDictBase:
         chosen = torch.linspace(0, len(steps) - 1, min(self.max_steps, len(steps)))
         return steps[chosen.round().long().to(steps.device)]
 
-    def _record(self, group: str, name: str, distances: Tensor) -> None:
+    def __getstate__(self) -> dict[str, Any]:
+        return _without_experiment(self)
+
+
+class GradientCallback(Callback):
+    """Log how the agents' policy gradients interfere, and how they vary, before clipping.
+
+    Under ``train/<group>``, on the first minibatch of some iterations, for algorithms with a policy
+    gradient (PPO, DDPG, SAC). BenchMARL calls back after the step on that minibatch, so this is
+    where gradients are taken: of the policy's loss without entropy bonus, with respect to all of
+    the policy's parameters. Where PPO has clipped every sample they are zero, and cosines null.
+
+    - ``gradient_conflict``: the mean cosine over pairs of agents; negative is conflict.
+      ``gradient_conflict_share``: the share of negative pairs. Without sharing the cosines are 0,
+      but for the centralised critics of MADDPG and MASAC, which see everybody's actions.
+    - ``gradient_variance_coordinates``: the paper's variance over coordinates.
+      ``gradient_variance_minibatches``: noise to signal of parts of the minibatch.
+
+    The matrices of cosines go to ``diagnostics.jsonl`` in the run's folder. The training is not
+    disturbed: a run ends with the same parameters as one without.
+
+    Args:
+        every: measure in every so many iterations.
+        parts: into how many parts the minibatch is divided for the last value.
+    """
+
+    def __init__(self, every: int = 5, parts: int = 8):
+        super().__init__()
+        self.every, self.parts = every, parts
+        self.measured: dict[str, int] = {}  # group to iteration
+
+    def on_train_step(self, batch: TensorDictBase, group: str) -> None:
+        """Measure, on the first minibatch."""
         run = self.experiment
-        entry = {"frames": run.total_frames, "group": group, "name": name}
-        with open(run.folder_name / "diagnostics.jsonl", "a") as file:
-            file.write(json.dumps({**entry, "matrix": distances.tolist()}) + "\n")
+        iteration = run.n_iters_performed
+        if iteration % self.every or self.measured.get(group) == iteration:
+            return
+        self.measured[group] = iteration
+        loss, n_agents = run.losses[group], len(run.group_map[group])
+        size = max(len(batch) // self.parts, 1)
+        parts = [part for part in batch.split(size) if len(part) == size]
+        n_parameters = sum(p.numel() for p in loss.parameters())
+        with torch.random.fork_rng(), torch.enable_grad():
+            by_agent = policy_gradients(loss, batch, n_agents)
+            if by_agent is None:
+                return
+            by_part = torch.stack(
+                [policy_gradients(loss, part, n_agents, per_agent=False)[0] for part in parts]
+            )
+        cosines = cosine_similarities(by_agent)
+        mean, share = conflict(cosines)
+        values = {
+            "gradient_variance_coordinates": coordinate_variance(by_agent.mean(0), n_parameters),
+            "gradient_variance_minibatches": minibatch_variance(by_part),
+        }
+        if n_agents > 1:
+            values |= {"gradient_conflict": mean, "gradient_conflict_share": share}
+            _record(run, group, "gradient_cosine", cosines)
+        run.logger.log(
+            {f"train/{group}/{name}": value.item() for name, value in values.items()},
+            step=iteration,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return _without_experiment(self)
+
+
+def _record(run: Any, group: str, name: str, matrix: Tensor) -> None:
+    """Append a matrix between agents to the run's diagnostics; nan becomes null."""
+    rows = [[x if math.isfinite(x) else None for x in row] for row in matrix.tolist()]
+    entry = {"frames": run.total_frames, "group": group, "name": name, "matrix": rows}
+    with open(run.folder_name / "diagnostics.jsonl", "a") as file:
+        file.write(json.dumps(entry) + "\n")
 
 
 def _without_experiment(callback: Callback) -> dict[str, Any]:
     return {**callback.__dict__, "experiment": None}  # BenchMARL pickles us, and sets it anew
 
 
-def group_distances(
-    policy: Any, rollouts: Sequence[TensorDictBase], group: str, device: Any
-) -> Iterator[tuple[str, Tensor]]:
-    """Names and matrices ``[n, n]`` of the distances that fit the policy.
-
-    Args:
-        policy: of a group; its output for an agent may depend on that agent's entries alone.
-        rollouts: batches of steps with what the policy reads.
-        group: whose agents.
-        device: where the policy is.
-    """
-    keys = [key for key in policy.in_keys if not str(key[-1]).startswith("_")]
-    outputs = [_everyone_on_everything(policy, r.select(*keys).to(device), group) for r in rollouts]
-    out: Any = torch.cat(outputs, dim=1)  # [n, o]
-    if "loc" in out:
-        yield "snd", w2_distances(out["loc"], out["scale"])
-        yield "snd_loc", w2_distances(out["loc"])
-    elif "param" in out:
-        yield "snd_loc", w2_distances(out["param"])
-    else:
-        probabilities = _probabilities(out)
-        yield "snd_js", js_distances(probabilities)
-        yield "snd_tvd", tv_distances(probabilities)
-
-
-OUTPUTS = ("loc", "scale", "param", "logits", "action_value", "action_mask")
-
-
-def _everyone_on_everything(policy: Any, steps: TensorDictBase, group: str) -> TensorDict:
-    """What each agent's policy puts out for what each agent saw, ``[n, n * steps]``."""
-    agent_dim, n = steps.batch_dims, steps[group].batch_size[-1]
-    shifted = []
-    for shift in range(n):
-        rolled = steps.clone(recurse=False)
-        rolled[group] = steps[group].apply(lambda x, shift=shift: x.roll(shift, dims=agent_dim))
-        with set_exploration_type(ExplorationType.DETERMINISTIC):
-            out = policy(rolled)[group]
-        shifted.append(out.select(*OUTPUTS, strict=False).flatten(0, agent_dim - 1))
-    agent = torch.arange(n)
-    origin = (agent.unsqueeze(1) - agent) % n  # the shift that brings agent k's step to agent j
-    stacked: Any = torch.stack(shifted)  # [shift, step, agent]
-    asked = {key: x[origin, :, agent.unsqueeze(1)].flatten(1, 2) for key, x in stacked.items()}
-    return TensorDict(asked, [n, n * steps.numel()])
-
-
-def _probabilities(out: TensorDict) -> Tensor:
-    greedy = "action_value" in out
-    scores = out["action_value"] if greedy else out["logits"]
-    if "action_mask" in out:
-        scores = scores.masked_fill(~out["action_mask"], -torch.inf)
-    if greedy:
-        return one_hot(scores.argmax(-1), scores.shape[-1]).to(scores)
-    return scores.softmax(-1)
-
-
-CALLBACKS: dict[str, type[Callback]] = {"snd": SndCallback}
+CALLBACKS: dict[str, type[Callback]] = {"snd": SndCallback, "gradients": GradientCallback}
 
 
 def callbacks_named(names: Sequence[str] | str) -> list[Callback]:

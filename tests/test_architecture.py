@@ -16,14 +16,15 @@ LAYERS = [
     {"run"},
     {"registry", "report"},
     {"callbacks", "tasks"},
+    {"gathering"},
     {"ensembles", "variants"},
     {"models"},
     {"generators"},
     {"embeddings"},
-    {"diversity", "functional", "initialisation", "stats", "tables"},
+    {"diversity", "functional", "gradients", "initialisation", "stats", "tables"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
-TORCH_ONLY = {"diversity", "generators", "embeddings", "functional", "initialisation"}
+TORCH_ONLY = {"diversity", "generators", "gradients", "embeddings", "functional", "initialisation"}
 
 
 def imports(path, everywhere=True):

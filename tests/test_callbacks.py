@@ -4,18 +4,25 @@ import pytest
 import torch
 from benchmarl.models import GruConfig, MlpConfig
 from experiments import experiment, one_group, two_groups
+from host_requests import config_of
 from tensordict import TensorDict
 from torch import nn
 
-from benchmarl_hyper.callbacks import (
-    SndCallback,
-    _everyone_on_everything,
-    callbacks_named,
-    group_distances,
-)
+from benchmarl_hyper.callbacks import GradientCallback, SndCallback, callbacks_named
+from benchmarl_hyper.gathering import everyone_on_everything, group_distances, policy_gradients
 from benchmarl_hyper.tasks import SmaxTask
 
 MLP = MlpConfig(num_cells=[8], activation_class=nn.Tanh, layer_class=nn.Linear)
+
+
+POLICY_GRADIENTS = [
+    ("ippo", True),
+    ("mappo", False),
+    ("masac", True),
+    ("isac", False),
+    ("iddpg", True),
+    ("maddpg", True),
+]
 
 
 def diagnostics(run):
@@ -44,7 +51,7 @@ def test_everybody_is_asked_about_everything(continuous, model, tmp_path):
     run.close()
     policy = run.algorithm.get_policy_for_loss("agents")
     steps = run.test_env.rollout(4)[0].select(*policy.in_keys)
-    out = _everyone_on_everything(policy, steps, "agents")
+    out = everyone_on_everything(policy, steps, "agents")
     assert out.batch_size == (2, 2 * len(steps))
     for agent in range(2):
         for other in range(2):
@@ -134,12 +141,21 @@ def test_masked_policies_of_a_real_task(tmp_path):
     assert 0 < logged(run)["agents", "snd_js"].max() <= 1
 
 
-@pytest.mark.parametrize("algorithm", ["ippo", "masac", "iql"])
-def test_training_is_not_disturbed(algorithm, tmp_path):
+@pytest.mark.parametrize(
+    ("algorithm", "continuous"),
+    [
+        ("ippo", True),
+        ("mappo", False),
+        ("masac", True),
+        ("isac", False),
+        ("iddpg", True),
+        ("iql", False),
+    ],
+)
+def test_training_is_not_disturbed(algorithm, continuous, tmp_path):
     states = []
-    for name, callbacks in (("with", [SndCallback()]), ("without", [])):
+    for name, callbacks in (("with", [SndCallback(), GradientCallback(every=1)]), ("without", [])):
         (tmp_path / name).mkdir()
-        continuous = algorithm != "iql"
         run = experiment(
             tmp_path / name, "hypermarl_mlp", algorithm, continuous=continuous, callbacks=callbacks
         )
@@ -150,9 +166,87 @@ def test_training_is_not_disturbed(algorithm, tmp_path):
             assert torch.equal(value, states[1][key]), key
 
 
+def measure_gradients(folder, model, *arguments):
+    """With small steps: after large ones PPO has clipped the few samples there are."""
+    callbacks = [GradientCallback(every=1, parts=2)]
+    run = experiment(folder, model, *arguments, callbacks=callbacks, lr=1e-4)
+    run.run()
+    return run
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "continuous"),
+    [
+        ("ippo", True),
+        ("mappo", False),
+        ("masac", True),
+        ("isac", False),
+        ("iddpg", True),
+        ("maddpg", True),
+    ],
+)
+@pytest.mark.parametrize("variant", ["nops", "linear without bias", "fups", "hypermarl_mlp"])
+def test_separate_parameters_cannot_conflict(variant, algorithm, continuous, tmp_path):
+    bare = variant == "linear without bias"
+    model = config_of("hypermarl_linear", bias=False) if bare else variant
+    run = measure_gradients(tmp_path, model, algorithm, one_group, continuous)
+    cosines = logged(run)["agents", "gradient_cosine"]
+    torch.testing.assert_close(cosines.diagonal(), torch.ones(2))
+    torch.testing.assert_close(cosines, cosines.T)
+    if algorithm not in ("masac", "maddpg"):  # whose critics see everybody's actions
+        assert (cosines[0, 1] == 0) == (bare or variant == "nops")
+    names = {path.stem for path in run.folder_name.rglob("train_agents_gradient_*.csv")}
+    assert names == {
+        f"train_agents_gradient_{name}"
+        for name in ("conflict", "conflict_share", "variance_coordinates", "variance_minibatches")
+    }
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key"), [("ippo", "loss_objective"), ("masac", "loss_actor")]
+)
+def test_gradients_of_the_agents_add_up_to_that_of_the_loss(algorithm, key, tmp_path):
+    run = experiment(tmp_path, "hypermarl_mlp", algorithm)
+    run.run()
+    loss, batch = run.losses["agents"], run.replay_buffers["agents"].sample()
+    torch.manual_seed(0)
+    by_agent = policy_gradients(loss, batch, 2)
+    assert loss.reduction == "mean"
+    torch.manual_seed(0)
+    parameters = list(loss.actor_network_params.parameters())
+    total = torch.autograd.grad(loss(batch)[key], parameters)
+    expected = torch.cat([gradient.flatten() for gradient in total])
+    torch.testing.assert_close(by_agent.mean(0), expected, atol=1e-6, rtol=1e-4)
+
+
+def test_algorithms_without_a_policy_gradient_are_passed_over(tmp_path):
+    run = measure_gradients(tmp_path, "nops", "iql", one_group, False)
+    assert not (run.folder_name / "diagnostics.jsonl").exists()
+    assert not list(run.folder_name.rglob("train_agents_gradient_*"))
+
+
+def test_a_group_of_one_has_variances_alone(tmp_path):
+    run = measure_gradients(tmp_path, "nops", "ippo", two_groups)
+    assert ("adversary", "gradient_cosine") in logged(run)
+    assert ("agent", "gradient_cosine") not in logged(run)
+    names = {path.stem for path in run.folder_name.rglob("train_agent_gradient_*.csv")}
+    assert names == {
+        f"train_agent_gradient_variance_{name}" for name in ("coordinates", "minibatches")
+    }
+
+
+def test_gradients_are_measured_once_in_so_many_iterations(tmp_path):
+    run = experiment(
+        tmp_path, "fups", callbacks=[GradientCallback(every=2, parts=2)], max_n_iters=5
+    )
+    run.run()
+    assert [entry["frames"] for entry in diagnostics(run)] == [8, 24, 40]
+
+
 def test_callbacks_by_name():
     assert [type(callback) for callback in callbacks_named(["snd"])] == [SndCallback]
-    assert [type(callback) for callback in callbacks_named("all")] == [SndCallback]
+    everything = [SndCallback, GradientCallback]
+    assert [type(callback) for callback in callbacks_named("all")] == everything
     assert callbacks_named([]) == []
-    with pytest.raises(ValueError, match="unknown callback snb; the known ones are snd"):
+    with pytest.raises(ValueError, match="unknown callback snb; the known ones are snd, gradients"):
         callbacks_named(["snd", "snb"])

@@ -1,0 +1,101 @@
+"""What callbacks measure, asked of an experiment's policies and losses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from tensordict import TensorDict, TensorDictBase
+from torch import Tensor
+from torch.nn.functional import one_hot
+from torchrl.envs.utils import ExplorationType, set_exploration_type
+from torchrl.objectives import LossModule
+
+from benchmarl_hyper.diversity import js_distances, tv_distances, w2_distances
+
+
+def group_distances(
+    policy: Any, rollouts: Sequence[TensorDictBase], group: str, device: Any
+) -> Iterator[tuple[str, Tensor]]:
+    """Names and matrices ``[n, n]`` of the distances that fit the policy.
+
+    Args:
+        policy: of a group; its output for an agent may depend on that agent's entries alone.
+        rollouts: batches of steps with what the policy reads.
+        group: whose agents.
+        device: where the policy is.
+    """
+    keys = [key for key in policy.in_keys if not str(key[-1]).startswith("_")]
+    outputs = [everyone_on_everything(policy, r.select(*keys).to(device), group) for r in rollouts]
+    out: Any = torch.cat(outputs, dim=1)  # [n, o]
+    if "loc" in out:
+        yield "snd", w2_distances(out["loc"], out["scale"])
+        yield "snd_loc", w2_distances(out["loc"])
+    elif "param" in out:
+        yield "snd_loc", w2_distances(out["param"])
+    else:
+        probabilities = _probabilities(out)
+        yield "snd_js", js_distances(probabilities)
+        yield "snd_tvd", tv_distances(probabilities)
+
+
+OUTPUTS = ("loc", "scale", "param", "logits", "action_value", "action_mask")
+
+
+def everyone_on_everything(policy: Any, steps: TensorDictBase, group: str) -> TensorDict:
+    """What each agent's policy puts out for what each agent saw, ``[n, n * steps]``."""
+    agent_dim, n = steps.batch_dims, steps[group].batch_size[-1]
+    shifted = []
+    for shift in range(n):
+        rolled = steps.clone(recurse=False)
+        rolled[group] = steps[group].apply(lambda x, shift=shift: x.roll(shift, dims=agent_dim))
+        with set_exploration_type(ExplorationType.DETERMINISTIC):
+            out = policy(rolled)[group]
+        shifted.append(out.select(*OUTPUTS, strict=False).flatten(0, agent_dim - 1))
+    agent = torch.arange(n)
+    origin = (agent.unsqueeze(1) - agent) % n  # the shift that brings agent k's step to agent j
+    stacked: Any = torch.stack(shifted)  # [shift, step, agent]
+    asked = {key: x[origin, :, agent.unsqueeze(1)].flatten(1, 2) for key, x in stacked.items()}
+    return TensorDict(asked, [n, n * steps.numel()])
+
+
+def _probabilities(out: TensorDict) -> Tensor:
+    greedy = "action_value" in out
+    scores = out["action_value"] if greedy else out["logits"]
+    if "action_mask" in out:
+        scores = scores.masked_fill(~out["action_mask"], -torch.inf)
+    if greedy:
+        return one_hot(scores.argmax(-1), scores.shape[-1]).to(scores)
+    return scores.softmax(-1)
+
+
+def policy_gradients(
+    loss: LossModule, batch: TensorDictBase, n_agents: int, per_agent: bool = True
+) -> Any:
+    """Flat gradients of each agent's policy loss ``[n_agents, p]``, or of their mean ``[1, p]``.
+
+    Args:
+        loss: with ``actor_network_params`` and a policy loss per agent.
+        batch: a minibatch as the loss takes it.
+        n_agents: of the group.
+        per_agent: whether agents are kept apart.
+
+    Returns:
+        None for a loss without a policy gradient.
+    """
+    reduction, loss.reduction = loss.reduction, "none"
+    try:
+        losses = loss(batch.clone(recurse=False))
+    finally:
+        loss.reduction = reduction
+    name = next((key for key in ("loss_objective", "loss_actor") if key in losses), None)
+    if name is None:
+        return None
+    by_agent = losses[name].reshape(-1, n_agents).mean(0)
+    parameters = [p for p in loss.actor_network_params.parameters() if p.requires_grad]
+    rows = [
+        torch.autograd.grad(value, parameters, retain_graph=True, materialize_grads=True)
+        for value in (by_agent if per_agent else by_agent.mean().unsqueeze(0))
+    ]
+    return torch.stack([torch.cat([g.flatten() for g in row]) for row in rows])
