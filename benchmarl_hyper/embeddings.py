@@ -11,8 +11,8 @@ from benchmarl_hyper.initialisation import HIDDEN_GAIN
 class AgentEmbedding(nn.Module):
     """Rows that tell a hypernetwork which agent it writes weights for.
 
-    Learned rows start orthogonal with gain sqrt(2) (HyperMARL, arXiv 2412.04233, appendix). One-hot
-    rows are a buffer, since losses refill the frozen parameters of their ensembles.
+    Learned rows start orthogonal with gain sqrt(2) (HyperMARL's public code). One-hot rows are a
+    buffer, since losses refill the frozen parameters of their ensembles.
 
     Args:
         n_agents: number of rows.

@@ -27,7 +27,7 @@ def target_mlp(
     """Run ``n`` MLPs, one batched product per layer.
 
     The observation enters here and only here; the agent's identity enters only where
-    ``layers`` are generated (HyperMARL, arXiv 2412.04233, section 4).
+    ``layers`` are generated (HyperMARL, arXiv 2412.04233).
 
     Args:
         x: ``[n or 1, batch, in]``; with 1, every network reads the same input.

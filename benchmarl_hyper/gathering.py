@@ -26,7 +26,9 @@ def group_distances(
         group: whose agents.
         device: where the policy is.
     """
-    keys = [key for key in policy.in_keys if not str(key[-1]).startswith("_")]
+    keys = [
+        key for key in policy.in_keys if not key[-1].startswith("_")
+    ]  # hidden states start at 0
     outputs = [everyone_on_everything(policy, r.select(*keys).to(device), group) for r in rollouts]
     out: Any = torch.cat(outputs, dim=1)  # [n, o]
     if "loc" in out:

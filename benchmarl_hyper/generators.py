@@ -71,7 +71,7 @@ class IdRows(Rows):
 class Head(nn.Module):
     """Linear map from the agents' codes to the weights of one target layer.
 
-    ``w_i = a_i P + p`` and ``b_i = a'_i C + c`` (HyperMARL, arXiv 2412.04233, section 4), with the
+    ``w_i = a_i P + p`` and ``b_i = a'_i C + c`` (HyperMARL, arXiv 2412.04233), with the
     offsets ``p`` and ``c`` starting at zero.
 
     Args:
@@ -112,7 +112,7 @@ class Hypernetwork(nn.Module):
     """Learned or one-hot embeddings, one MLP trunk per generated tensor, linear heads.
 
     ``a = relu(... relu(e_i K_1 + k_1) ...)``, separately for the weight and the bias of every
-    target layer (HyperMARL, arXiv 2412.04233, section 4.2, and its public code).
+    target layer (HyperMARL, arXiv 2412.04233, and its public code).
 
     Args:
         n_agents: number of agents.

@@ -46,7 +46,7 @@ def orthogonal_(weight: Tensor, bias: Tensor, gain: float) -> None:
 
     Args:
         weight: ``[rows, in, out]``. A hypernetwork's head has one row per unit of its input,
-            so this is its per-unit initialisation (HyperMARL, arXiv 2412.04233, appendix).
+            so this is its per-unit initialisation (HyperMARL's public code).
         bias: ``[rows, out]``.
         gain: scale of the matrices.
     """

@@ -25,7 +25,7 @@ CONF = Path(benchmarl_hyper.conf.__file__).parent
 
 Generator = Callable[[int, Sequence[LayerSpec]], nn.Module]
 
-# The gain of the last layer by what it puts out (HyperMARL, arXiv 2412.04233, appendix). The key
+# The gain of the last layer by what it puts out (HyperMARL's public code). The key
 # decides and not ``is_critic``, which BenchMARL sets on a policy that shares its critic's config.
 OUT_GAINS = {"logits": 0.01, "param": 0.01}
 VALUE_GAIN = 1.0

@@ -77,7 +77,7 @@ class NopsConfig(GeneratedMlpConfig):
 
 
 class HypermarlLinear(GeneratedMlp):
-    """HyperMARL's linear hypernetwork on one-hot ids (arXiv 2412.04233, section 4).
+    """HyperMARL's linear hypernetwork on one-hot ids (arXiv 2412.04233).
 
     The product with a one-hot id selects a row, so it is not computed.
 
@@ -103,7 +103,7 @@ class HypermarlLinearConfig(GeneratedMlpConfig):
 
 
 class HypermarlMlp(GeneratedMlp):
-    """HyperMARL's MLP hypernetwork on agent embeddings (arXiv 2412.04233, section 4).
+    """HyperMARL's MLP hypernetwork on agent embeddings (arXiv 2412.04233).
 
     Args:
         embedding_dim: length of a learned embedding; None for one-hot ids.

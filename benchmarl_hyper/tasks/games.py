@@ -19,7 +19,7 @@ CELL = 16  # pixels
 
 @dataclass
 class GameConfig:
-    """Values of a game (HyperMARL, arXiv 2412.04233, section 3).
+    """Values of a game (HyperMARL, arXiv 2412.04233).
 
     Attributes:
         game: ``specialisation`` pays ``1 / c`` to an agent whose action was chosen by ``c`` agents,
