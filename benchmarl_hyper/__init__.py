@@ -3,7 +3,7 @@
 Importing the package registers the models with BenchMARL.
 """
 
-from benchmarl_hyper.callbacks import GradientCallback, SndCallback
+from benchmarl_hyper.callbacks import EmbeddingCallback, GradientCallback, SndCallback
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig
 from benchmarl_hyper.registry import register
 from benchmarl_hyper.variants import (
@@ -20,6 +20,7 @@ from benchmarl_hyper.variants import (
 )
 
 __all__ = [
+    "EmbeddingCallback",
     "Fups",
     "FupsConfig",
     "FupsId",

@@ -14,6 +14,7 @@ from tensordict import TensorDictBase
 from torch import Tensor
 
 from benchmarl_hyper.diversity import snd
+from benchmarl_hyper.embeddings import AgentEmbedding, principal_axes
 from benchmarl_hyper.gathering import group_distances, policy_gradients
 from benchmarl_hyper.gradients import (
     conflict,
@@ -162,8 +163,44 @@ class GradientCallback(Callback):
         return _without_experiment(self)
 
 
+class EmbeddingCallback(Callback):
+    """Log how far apart the learned agent embeddings of a policy are, at every evaluation.
+
+    ``eval/<group>/embedding_distance`` is the mean cosine distance over pairs of agents, which
+    starts at 1 where there are no more agents than dimensions. ``diagnostics.jsonl`` in the run's
+    folder gets its matrix, the embeddings themselves, and ``embedding_projection [n, 2]`` onto the
+    two directions in which they differed most at the first evaluation, so that points of different
+    evaluations may be joined by lines. Policies without learned embeddings are passed over.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.axes: dict[str, Tensor] = {}  # group to [d, 2]
+
+    @torch.no_grad()
+    def on_evaluation_end(self, rollouts: list[TensorDictBase]) -> None:
+        """Measure the tables of all groups."""
+        run = self.experiment
+        for group in run.group_map:
+            modules = run.algorithm.get_policy_for_loss(group).modules()
+            tables = [m() for m in modules if isinstance(m, AgentEmbedding) and m.learned]
+            if not tables:
+                continue
+            table = tables[-1].cpu()  # of a sequence, the model nearest to the action
+            axes = self.axes.setdefault(group, principal_axes(table))
+            distances = 1 - cosine_similarities(table)
+            mean = snd(distances).item()
+            run.logger.log({f"eval/{group}/embedding_distance": mean}, step=run.n_iters_performed)
+            _record(run, group, "embedding_distance", distances)
+            _record(run, group, "embedding", table)
+            _record(run, group, "embedding_projection", table @ axes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _without_experiment(self)
+
+
 def _record(run: Any, group: str, name: str, matrix: Tensor) -> None:
-    """Append a matrix between agents to the run's diagnostics; nan becomes null."""
+    """Append a matrix with a row per agent to the run's diagnostics; nan becomes null."""
     rows = [[x if math.isfinite(x) else None for x in row] for row in matrix.tolist()]
     entry = {"frames": run.total_frames, "group": group, "name": name, "matrix": rows}
     with open(run.folder_name / "diagnostics.jsonl", "a") as file:
@@ -174,7 +211,11 @@ def _without_experiment(callback: Callback) -> dict[str, Any]:
     return {**callback.__dict__, "experiment": None}  # BenchMARL pickles us, and sets it anew
 
 
-CALLBACKS: dict[str, type[Callback]] = {"snd": SndCallback, "gradients": GradientCallback}
+CALLBACKS: dict[str, type[Callback]] = {
+    "snd": SndCallback,
+    "gradients": GradientCallback,
+    "embeddings": EmbeddingCallback,
+}
 
 
 def callbacks_named(names: Sequence[str] | str) -> list[Callback]:

@@ -8,7 +8,12 @@ from host_requests import config_of
 from tensordict import TensorDict
 from torch import nn
 
-from benchmarl_hyper.callbacks import GradientCallback, SndCallback, callbacks_named
+from benchmarl_hyper.callbacks import (
+    EmbeddingCallback,
+    GradientCallback,
+    SndCallback,
+    callbacks_named,
+)
 from benchmarl_hyper.gathering import everyone_on_everything, group_distances, policy_gradients
 from benchmarl_hyper.tasks import SmaxTask
 
@@ -23,6 +28,10 @@ POLICY_GRADIENTS = [
     ("iddpg", True),
     ("maddpg", True),
 ]
+
+
+def every_callback():
+    return [SndCallback(), GradientCallback(every=1), EmbeddingCallback()]
 
 
 def diagnostics(run):
@@ -154,7 +163,7 @@ def test_masked_policies_of_a_real_task(tmp_path):
 )
 def test_training_is_not_disturbed(algorithm, continuous, tmp_path):
     states = []
-    for name, callbacks in (("with", [SndCallback(), GradientCallback(every=1)]), ("without", [])):
+    for name, callbacks in (("with", every_callback()), ("without", [])):
         (tmp_path / name).mkdir()
         run = experiment(
             tmp_path / name, "hypermarl_mlp", algorithm, continuous=continuous, callbacks=callbacks
@@ -243,10 +252,50 @@ def test_gradients_are_measured_once_in_so_many_iterations(tmp_path):
     assert [entry["frames"] for entry in diagnostics(run)] == [8, 24, 40]
 
 
+def test_embeddings_are_kept_at_every_evaluation(tmp_path):
+    run = experiment(
+        tmp_path, "hypermarl_mlp", "mappo", two_groups, callbacks=[EmbeddingCallback()]
+    )
+    run.run()
+    entries = [entry for entry in diagnostics(run) if entry["group"] == "adversary"]
+    names = ["embedding_distance", "embedding", "embedding_projection"]
+    assert [entry["name"] for entry in entries] == 2 * names
+    first, last = (
+        {e["name"]: torch.tensor(e["matrix"]) for e in part} for part in (entries[:3], entries[3:])
+    )
+    table = next(
+        value
+        for key, value in run.losses["adversary"].actor_network_params.flatten_keys().items()
+        if key.endswith("embedding.table")
+    )
+    torch.testing.assert_close(last["embedding"], table.detach())
+    for seen in (first, last):
+        a, b = seen["embedding"]
+        expected = 1 - torch.cosine_similarity(a, b, dim=0)
+        torch.testing.assert_close(seen["embedding_distance"][0, 1], expected)
+        assert seen["embedding_projection"].shape == (2, 2)
+    moved = last["embedding"] - first["embedding"]
+    axis = (first["embedding"][0] - first["embedding"][1]) / (
+        first["embedding"][0] - first["embedding"][1]
+    ).norm()
+    drawn = (last["embedding_projection"] - first["embedding_projection"])[:, 0]
+    torch.testing.assert_close(drawn.abs(), (moved @ axis).abs(), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("model", ["nops", "one hot"])
+def test_policies_without_learned_embeddings_are_passed_over(model, tmp_path):
+    config = config_of("hypermarl_mlp", embedding_dim=None) if model == "one hot" else model
+    run = experiment(tmp_path, config, callbacks=[EmbeddingCallback()])
+    run.run()
+    assert not (run.folder_name / "diagnostics.jsonl").exists()
+
+
 def test_callbacks_by_name():
     assert [type(callback) for callback in callbacks_named(["snd"])] == [SndCallback]
-    everything = [SndCallback, GradientCallback]
+    everything = [SndCallback, GradientCallback, EmbeddingCallback]
     assert [type(callback) for callback in callbacks_named("all")] == everything
     assert callbacks_named([]) == []
-    with pytest.raises(ValueError, match="unknown callback snb; the known ones are snd, gradients"):
+    with pytest.raises(
+        ValueError, match="unknown callback snb; the known ones are snd, gradients, embeddings,"
+    ):
         callbacks_named(["snd", "snb"])
