@@ -15,7 +15,7 @@ from torch import Tensor
 
 from benchmarl_hyper.diversity import snd
 from benchmarl_hyper.embeddings import AgentEmbedding, principal_axes
-from benchmarl_hyper.gathering import group_distances, policy_gradients
+from benchmarl_hyper.gathering import group_distances, mean_policy_gradient, policy_gradients
 from benchmarl_hyper.gradients import (
     conflict,
     coordinate_variance,
@@ -113,9 +113,14 @@ class GradientCallback(Callback):
       but for the centralised critics of MADDPG and MASAC, which see everybody's actions.
     - ``gradient_variance_coordinates``: the paper's variance over coordinates.
       ``gradient_variance_minibatches``: noise to signal of parts of the minibatch.
+    - For our variants with weights per agent, the two factors that HyperMARL decouples, as means
+      over agents: ``gradient_norm_generated``, the norm of ``Z_i = dL_i / d theta_i`` for the
+      weights that agent's network runs on, where observations enter; and
+      ``gradient_norm_parameters``, that of ``J_i Z_i = dL_i / d psi``, after the generator's
+      Jacobian, where the agent's identity enters.
 
-    The matrices of cosines go to ``diagnostics.jsonl`` in the run's folder. The training is not
-    disturbed: a run ends with the same parameters as one without.
+    The matrices of cosines, and the norms per agent, go to ``diagnostics.jsonl`` in the run's
+    folder. The training is not disturbed: a run ends with the same parameters as one without.
 
     Args:
         every: measure in every so many iterations.
@@ -139,20 +144,22 @@ class GradientCallback(Callback):
         parts = [part for part in batch.split(size) if len(part) == size]
         n_parameters = sum(p.numel() for p in loss.parameters())
         with torch.random.fork_rng(), torch.enable_grad():
-            by_agent = policy_gradients(loss, batch, n_agents)
-            if by_agent is None:
+            gradients = policy_gradients(loss, batch, n_agents)
+            if gradients is None:
                 return
-            by_part = torch.stack(
-                [policy_gradients(loss, part, n_agents, per_agent=False)[0] for part in parts]
-            )
-        cosines = cosine_similarities(by_agent)
-        mean, share = conflict(cosines)
+            by_part = torch.stack([mean_policy_gradient(loss, part, n_agents) for part in parts])
+        by_agent, generated = gradients
         values = {
             "gradient_variance_coordinates": coordinate_variance(by_agent.mean(0), n_parameters),
             "gradient_variance_minibatches": minibatch_variance(by_part),
         }
+        if generated is not None:
+            norms = torch.stack([generated, by_agent.norm(dim=-1)], dim=-1)
+            values["gradient_norm_generated"], values["gradient_norm_parameters"] = norms.mean(0)
+            _record(run, group, "gradient_norms", norms)
         if n_agents > 1:
-            values |= {"gradient_conflict": mean, "gradient_conflict_share": share}
+            cosines = cosine_similarities(by_agent)
+            values["gradient_conflict"], values["gradient_conflict_share"] = conflict(cosines)
             _record(run, group, "gradient_cosine", cosines)
         run.logger.log(
             {f"train/{group}/{name}": value.item() for name, value in values.items()},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from tensordict import TensorDict, TensorDictBase
@@ -13,6 +14,8 @@ from torchrl.envs.utils import ExplorationType, set_exploration_type
 from torchrl.objectives import LossModule
 
 from benchmarl_hyper.diversity import js_distances, tv_distances, w2_distances
+from benchmarl_hyper.functional import Layer
+from benchmarl_hyper.models import GeneratedMlp
 
 
 def group_distances(
@@ -72,32 +75,87 @@ def _probabilities(out: TensorDict) -> Tensor:
     return scores.softmax(-1)
 
 
+class PolicyGradients(NamedTuple):
+    """Gradients of the agents' policy losses ``L_i`` at one place.
+
+    Attributes:
+        parameters: ``dL_i / d psi``, flat, ``[n_agents, p]``: with respect to all of the policy's
+            parameters.
+        generated: ``|dL_i / d theta_i|``, ``[n_agents]``: with respect to the weights that agent's
+            own network runs on. None where agents run the same weights.
+    """
+
+    parameters: Tensor
+    generated: Tensor | None
+
+
 def policy_gradients(
-    loss: LossModule, batch: TensorDictBase, n_agents: int, per_agent: bool = True
-) -> Any:
-    """Flat gradients of each agent's policy loss ``[n_agents, p]``, or of their mean ``[1, p]``.
+    loss: LossModule, batch: TensorDictBase, n_agents: int
+) -> PolicyGradients | None:
+    """Every agent's policy gradient; None for a loss without one.
 
     Args:
         loss: with ``actor_network_params`` and a policy loss per agent.
         batch: a minibatch as the loss takes it.
         n_agents: of the group.
-        per_agent: whether agents are kept apart.
-
-    Returns:
-        None for a loss without a policy gradient.
     """
+    with _generated_layers(loss, n_agents) as layers:
+        losses = _losses_by_agent(loss, batch, n_agents)
+    if losses is None:
+        return None
+    sources = _parameters(loss)
+    parameters, generated = [], []
+    for agent, value in enumerate(losses):
+        gradients = _gradients(value, [*sources, *layers])
+        parameters.append(_flat(gradients[: len(sources)]))
+        generated.append(_flat([gradient[agent] for gradient in gradients[len(sources) :]]).norm())
+    return PolicyGradients(torch.stack(parameters), torch.stack(generated) if layers else None)
+
+
+def mean_policy_gradient(loss: LossModule, batch: TensorDictBase, n_agents: int) -> Tensor:
+    """The flat gradient ``[p]`` of the mean over agents of their policy losses."""
+    losses = _losses_by_agent(loss, batch, n_agents)
+    return _flat(_gradients(losses.mean(), _parameters(loss)))
+
+
+@contextmanager
+def _generated_layers(loss: LossModule, n_agents: int) -> Iterator[list[Tensor]]:
+    """Collects the weights and biases that our models generate, those with a row per agent."""
+    layers: list[Tensor] = []
+
+    def collect(module: Any, arguments: Any, made: list[Layer]) -> None:
+        tensors = [tensor for layer in made for tensor in layer]  # of targets: without gradient
+        layers.extend(t for t in tensors if t.requires_grad and len(t) == n_agents)
+
+    policy = getattr(loss, "actor_network", None)  # Q-learning has none
+    models = (
+        [m for m in policy.modules() if isinstance(m, GeneratedMlp)] if policy is not None else []
+    )
+    hooks = [m.generator.register_forward_hook(collect) for m in models if not m.one_network]
+    try:
+        yield layers
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _losses_by_agent(loss: LossModule, batch: TensorDictBase, n_agents: int) -> Any:
     reduction, loss.reduction = loss.reduction, "none"
     try:
         losses = loss(batch.clone(recurse=False))
     finally:
         loss.reduction = reduction
     name = next((key for key in ("loss_objective", "loss_actor") if key in losses), None)
-    if name is None:
-        return None
-    by_agent = losses[name].reshape(-1, n_agents).mean(0)
-    parameters = [p for p in loss.actor_network_params.parameters() if p.requires_grad]
-    rows = [
-        torch.autograd.grad(value, parameters, retain_graph=True, materialize_grads=True)
-        for value in (by_agent if per_agent else by_agent.mean().unsqueeze(0))
-    ]
-    return torch.stack([torch.cat([g.flatten() for g in row]) for row in rows])
+    return None if name is None else losses[name].reshape(-1, n_agents).mean(0)
+
+
+def _parameters(loss: LossModule) -> list[Tensor]:
+    return [p for p in loss.actor_network_params.parameters() if p.requires_grad]
+
+
+def _gradients(value: Tensor, sources: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(value, sources, retain_graph=True, materialize_grads=True)
+
+
+def _flat(gradients: Sequence[Tensor]) -> Tensor:
+    return torch.cat([g.flatten() for g in gradients]) if gradients else torch.zeros(1)

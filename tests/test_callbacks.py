@@ -14,7 +14,12 @@ from benchmarl_hyper.callbacks import (
     SndCallback,
     callbacks_named,
 )
-from benchmarl_hyper.gathering import everyone_on_everything, group_distances, policy_gradients
+from benchmarl_hyper.gathering import (
+    everyone_on_everything,
+    group_distances,
+    mean_policy_gradient,
+    policy_gradients,
+)
 from benchmarl_hyper.tasks import SmaxTask
 
 MLP = MlpConfig(num_cells=[8], activation_class=nn.Tanh, layer_class=nn.Linear)
@@ -205,10 +210,10 @@ def test_separate_parameters_cannot_conflict(variant, algorithm, continuous, tmp
     if algorithm not in ("masac", "maddpg"):  # whose critics see everybody's actions
         assert (cosines[0, 1] == 0) == (bare or variant == "nops")
     names = {path.stem for path in run.folder_name.rglob("train_agents_gradient_*.csv")}
-    assert names == {
-        f"train_agents_gradient_{name}"
-        for name in ("conflict", "conflict_share", "variance_coordinates", "variance_minibatches")
-    }
+    expected = {"conflict", "conflict_share", "variance_coordinates", "variance_minibatches"}
+    if variant != "fups":
+        expected |= {"norm_generated", "norm_parameters"}
+    assert names == {f"train_agents_gradient_{name}" for name in expected}
 
 
 @pytest.mark.parametrize(
@@ -218,14 +223,45 @@ def test_gradients_of_the_agents_add_up_to_that_of_the_loss(algorithm, key, tmp_
     run = experiment(tmp_path, "hypermarl_mlp", algorithm)
     run.run()
     loss, batch = run.losses["agents"], run.replay_buffers["agents"].sample()
-    torch.manual_seed(0)
-    by_agent = policy_gradients(loss, batch, 2)
+    results = []
+    for gradient in (policy_gradients, mean_policy_gradient):
+        torch.manual_seed(0)
+        results.append(gradient(loss, batch, 2))
     assert loss.reduction == "mean"
     torch.manual_seed(0)
     parameters = list(loss.actor_network_params.parameters())
     total = torch.autograd.grad(loss(batch)[key], parameters)
     expected = torch.cat([gradient.flatten() for gradient in total])
-    torch.testing.assert_close(by_agent.mean(0), expected, atol=1e-6, rtol=1e-4)
+    for mean in (results[0].parameters.mean(0), results[1]):
+        torch.testing.assert_close(mean, expected, atol=1e-6, rtol=1e-4)
+
+
+def test_without_sharing_generated_weights_are_the_parameters(tmp_path):
+    """So both norms are the same; a hypernetwork's Jacobian makes them differ."""
+    for model, equal in (("nops", True), ("hypermarl_mlp", False)):
+        (tmp_path / model).mkdir()
+        norms = logged(measure_gradients(tmp_path / model, model))["agents", "gradient_norms"]
+        assert norms.shape == (2, 2)
+        assert (norms > 0).all()
+        assert torch.allclose(norms[:, 0], norms[:, 1]) == equal
+
+
+def test_generated_gradients_against_the_chain_rule(tmp_path):
+    """Linear: what reaches an agent's weights reaches its row, and once more the offset."""
+    run = experiment(tmp_path, "hypermarl_linear")
+    run.run()
+    loss, batch = run.losses["agents"], run.replay_buffers["agents"].sample()
+    gradients = policy_gradients(loss, batch, 2)
+    torch.testing.assert_close(
+        gradients.parameters.norm(dim=-1), 2**0.5 * gradients.generated, rtol=1e-4, atol=0
+    )
+
+
+@pytest.mark.parametrize("model", ["fups", "mlp"])
+def test_one_network_for_all_has_no_generated_norms(model, tmp_path):
+    run = measure_gradients(tmp_path, MLP if model == "mlp" else model)
+    assert ("agents", "gradient_norms") not in logged(run)
+    assert ("agents", "gradient_cosine") in logged(run)
 
 
 def test_algorithms_without_a_policy_gradient_are_passed_over(tmp_path):
@@ -239,9 +275,8 @@ def test_a_group_of_one_has_variances_alone(tmp_path):
     assert ("adversary", "gradient_cosine") in logged(run)
     assert ("agent", "gradient_cosine") not in logged(run)
     names = {path.stem for path in run.folder_name.rglob("train_agent_gradient_*.csv")}
-    assert names == {
-        f"train_agent_gradient_variance_{name}" for name in ("coordinates", "minibatches")
-    }
+    expected = {"variance_coordinates", "variance_minibatches", "norm_generated", "norm_parameters"}
+    assert names == {f"train_agent_gradient_{name}" for name in expected}
 
 
 def test_gradients_are_measured_once_in_so_many_iterations(tmp_path):
@@ -274,12 +309,11 @@ def test_embeddings_are_kept_at_every_evaluation(tmp_path):
         expected = 1 - torch.cosine_similarity(a, b, dim=0)
         torch.testing.assert_close(seen["embedding_distance"][0, 1], expected)
         assert seen["embedding_projection"].shape == (2, 2)
-    moved = last["embedding"] - first["embedding"]
-    axis = (first["embedding"][0] - first["embedding"][1]) / (
-        first["embedding"][0] - first["embedding"][1]
-    ).norm()
+    # Two agents differ along the line through both: movement is drawn as it is along that line.
+    a, b = first["embedding"]
+    moved = (last["embedding"] - first["embedding"]) @ (a - b) / (a - b).norm()
     drawn = (last["embedding_projection"] - first["embedding_projection"])[:, 0]
-    torch.testing.assert_close(drawn.abs(), (moved @ axis).abs(), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(drawn.abs(), moved.abs(), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("model", ["nops", "one hot"])
