@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import torch
@@ -15,13 +16,20 @@ from torch import Tensor
 
 from benchmarl_hyper.diversity import snd
 from benchmarl_hyper.embeddings import AgentEmbedding, principal_axes
-from benchmarl_hyper.gathering import group_distances, mean_policy_gradient, policy_gradients
+from benchmarl_hyper.gathering import (
+    group_distances,
+    mean_policy_gradient,
+    policy_gradients,
+    policy_keys,
+    thinned,
+)
 from benchmarl_hyper.gradients import (
     conflict,
     coordinate_variance,
     cosine_similarities,
     minibatch_variance,
 )
+from benchmarl_hyper.observations import load
 
 
 class VariantLabelCallback(Callback):
@@ -72,29 +80,54 @@ class SndCallback(Callback):
     Args:
         max_steps: how many of the evaluation's steps are used, evenly spaced. Recurrent policies
             are asked about whole episodes.
+        observations: a file of ``python -m benchmarl_hyper.observations``. With it, diversity is
+            also measured on what it holds, under the same names and ``_fixed``.
     """
 
-    def __init__(self, max_steps: int = 200):
+    def __init__(self, max_steps: int = 200, observations: str | None = None):
         super().__init__()
         self.max_steps = max_steps
+        self.observations = observations
+        self.fixed: TensorDictBase | None = None
+
+    def on_setup(self) -> None:
+        """Load the fixed observations.
+
+        Raises:
+            ValueError: if they are not of this task, or the policy is recurrent.
+        """
+        if self.observations is None:
+            return
+        run, self.fixed = self.experiment, load(self.observations)
+        if run.algorithm.has_rnn:
+            raise ValueError(
+                f"observations={self.observations} cannot be used with a recurrent policy, which "
+                "needs whole episodes; set it to null"
+            )
+        for group in run.group_map:
+            for key in policy_keys(run.algorithm.get_policy_for_loss(group)):
+                expected = run.test_env.full_observation_spec_unbatched[key].shape
+                if self.fixed.get(key, torch.empty(0)).shape[1:] != expected:
+                    raise ValueError(
+                        f"{self.observations} has no {key} of shape {tuple(expected)}: it was "
+                        "recorded on another task; record observations of this one"
+                    )
 
     @torch.no_grad()
     def on_evaluation_end(self, rollouts: list[TensorDictBase]) -> None:
-        """Measure on the rollouts of the evaluation."""
+        """Measure on the rollouts of the evaluation, and on the fixed observations."""
         run = self.experiment
         episodes = [rollout.unsqueeze(0) for rollout in rollouts]  # what recurrent models expect
-        steps = episodes if run.algorithm.has_rnn else [self._thinned(torch.cat(rollouts))]
-        for group in run.group_map:
+        recurrent = run.algorithm.has_rnn
+        steps = {"": episodes if recurrent else [thinned(torch.cat(rollouts), self.max_steps)]}
+        if self.fixed is not None:
+            steps["_fixed"] = [self.fixed]
+        for group, (suffix, batches) in product(run.group_map, steps.items()):
             policy = run.algorithm.get_policy_for_loss(group)
-            for name, distances in group_distances(policy, steps, group, run.config.train_device):
-                run.logger.log(
-                    {f"eval/{group}/{name}": snd(distances).item()}, step=run.n_iters_performed
-                )
-                _record(run, group, name, distances)
-
-    def _thinned(self, steps: TensorDictBase) -> TensorDictBase:
-        chosen = torch.linspace(0, len(steps) - 1, min(self.max_steps, len(steps)))
-        return steps[chosen.round().long().to(steps.device)]
+            for name, matrix in group_distances(policy, batches, group, run.config.train_device):
+                value = {f"eval/{group}/{name}{suffix}": snd(matrix).item()}
+                run.logger.log(value, step=run.n_iters_performed)
+                _record(run, group, name + suffix, matrix)
 
     def __getstate__(self) -> dict[str, Any]:
         return _without_experiment(self)
@@ -225,11 +258,14 @@ CALLBACKS: dict[str, type[Callback]] = {
 }
 
 
-def callbacks_named(names: Sequence[str] | str) -> list[Callback]:
+def callbacks_named(
+    names: Sequence[str] | str, snd_observations: str | None = None
+) -> list[Callback]:
     """New callbacks with their defaults.
 
     Args:
         names: keys of ``CALLBACKS``, or ``"all"``.
+        snd_observations: see :class:`SndCallback`.
 
     Raises:
         ValueError: for an unknown name, with the known ones.
@@ -240,4 +276,5 @@ def callbacks_named(names: Sequence[str] | str) -> list[Callback]:
             f"unknown callback {', '.join(sorted(unknown))}; the known ones are "
             f"{', '.join(CALLBACKS)}, or all of them: callbacks=all"
         )
-    return [CALLBACKS[name]() for name in chosen]
+    settings: dict[str, dict[str, Any]] = {"snd": {"observations": snd_observations}}
+    return [CALLBACKS[name](**settings.get(name, {})) for name in chosen]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from tensordict import TensorDict, TensorDictBase
+from tensordict.utils import NestedKey
 from torch import Tensor
 from torch.nn.functional import one_hot
 from torchrl.envs.utils import ExplorationType, set_exploration_type
@@ -43,6 +44,17 @@ def group_distances(
         probabilities = _probabilities(out)
         yield "snd_js", js_distances(probabilities)
         yield "snd_tvd", tv_distances(probabilities)
+
+
+def policy_keys(policy: Any) -> list[NestedKey]:
+    """What a policy reads, but for hidden states, which start at zero where they are absent."""
+    return [key for key in policy.in_keys if not key[-1].startswith("_")]
+
+
+def thinned(steps: TensorDictBase, max_steps: int) -> TensorDictBase:
+    """At most so many of the steps ``[o]``, evenly spaced."""
+    chosen = torch.linspace(0, len(steps) - 1, min(max_steps, len(steps)))
+    return steps[chosen.round().long().to(steps.device)]
 
 
 OUTPUTS = ("loc", "scale", "param", "logits", "action_value", "action_mask")

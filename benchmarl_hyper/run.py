@@ -50,7 +50,10 @@ def main(cfg: DictConfig) -> None:
     experiment = load_experiment_from_hydra(
         with_sharing_flags(cfg, hydra_config.overrides.task),
         task_name=choices.task,
-        callbacks=[VariantLabelCallback(choices.variant), *callbacks_named(cfg.callbacks)],
+        callbacks=[
+            VariantLabelCallback(choices.variant),
+            *callbacks_named(cfg.callbacks, cfg.snd_observations),
+        ],
     )
     experiment.run()
 

@@ -16,6 +16,7 @@ LAYERS = [
     {"run"},
     {"registry", "report"},
     {"callbacks", "tasks"},
+    {"observations"},
     {"gathering"},
     {"ensembles", "variants"},
     {"models"},
