@@ -155,17 +155,7 @@ def test_masked_policies_of_a_real_task(tmp_path):
     assert 0 < logged(run)["agents", "snd_js"].max() <= 1
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "continuous"),
-    [
-        ("ippo", True),
-        ("mappo", False),
-        ("masac", True),
-        ("isac", False),
-        ("iddpg", True),
-        ("iql", False),
-    ],
-)
+@pytest.mark.parametrize(("algorithm", "continuous"), [*POLICY_GRADIENTS, ("iql", False)])
 def test_training_is_not_disturbed(algorithm, continuous, tmp_path):
     states = []
     for name, callbacks in (("with", every_callback()), ("without", [])):
@@ -188,17 +178,7 @@ def measure_gradients(folder, model, *arguments):
     return run
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "continuous"),
-    [
-        ("ippo", True),
-        ("mappo", False),
-        ("masac", True),
-        ("isac", False),
-        ("iddpg", True),
-        ("maddpg", True),
-    ],
-)
+@pytest.mark.parametrize(("algorithm", "continuous"), POLICY_GRADIENTS)
 @pytest.mark.parametrize("variant", ["nops", "linear without bias", "fups", "hypermarl_mlp"])
 def test_separate_parameters_cannot_conflict(variant, algorithm, continuous, tmp_path):
     bare = variant == "linear without bias"

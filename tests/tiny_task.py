@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarl_hyper.tasks.base import Box, TeamClass, TeamEnv
+from benchmarl_hyper.tasks.base import TeamClass
+from benchmarl_hyper.tasks.env import Box, TeamEnv
 
 N_AGENTS, HORIZON = 2, 4
 
@@ -43,9 +44,7 @@ class TinyClass(TeamClass):
 
     family = "tiny"
 
-    @classmethod
-    def config_class(cls, name):
-        return TinyConfig
+    config_type = TinyConfig
 
     def supports_continuous_actions(self):
         return True

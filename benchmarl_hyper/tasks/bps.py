@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from benchmarl.utils import DEVICE_TYPING
 from torch import Tensor
 
-from benchmarl_hyper.tasks.base import FamilyTask, TeamClass, TeamEnv
+from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
 from benchmarl_hyper.tasks.drawing import canvas, draw_squares, palette
+from benchmarl_hyper.tasks.env import TeamEnv
 
 TIME_STEP, DAMPING, FORCE = 0.1, 0.25, 5.0
 MOVES = ((0.0, 0.0), (-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))
@@ -117,18 +117,9 @@ class BpsClass(TeamClass):
     """Blind-Particle Spread as a BenchMARL task."""
 
     family = "bps"
+    config_type = BpsConfig
+    env_type = BpsEnv
     rendered = True
-
-    @classmethod
-    def config_class(cls, name: str) -> type[BpsConfig]:
-        """One for all."""
-        return BpsConfig
-
-    def make_env(
-        self, num_envs: int, continuous_actions: bool, seed: int | None, device: DEVICE_TYPING
-    ) -> BpsEnv:
-        """The batch of environments."""
-        return BpsEnv(BpsConfig(**self.config), num_envs=num_envs, seed=seed, device=device)
 
 
 class BpsTask(FamilyTask):

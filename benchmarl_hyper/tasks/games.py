@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from benchmarl.utils import DEVICE_TYPING
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from benchmarl_hyper.tasks.base import FamilyTask, TeamClass, TeamEnv
+from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
 from benchmarl_hyper.tasks.drawing import canvas, draw_squares, palette
+from benchmarl_hyper.tasks.env import TeamEnv
 
 GAMES = ("specialisation", "synchronisation")
 CELL = 16  # pixels
@@ -121,18 +121,9 @@ class GamesClass(TeamClass):
     """A matrix game as a BenchMARL task."""
 
     family = "games"
+    config_type = GameConfig
+    env_type = GameEnv
     rendered = True
-
-    @classmethod
-    def config_class(cls, name: str) -> type[GameConfig]:
-        """One for all games."""
-        return GameConfig
-
-    def make_env(
-        self, num_envs: int, continuous_actions: bool, seed: int | None, device: DEVICE_TYPING
-    ) -> GameEnv:
-        """The batch of environments."""
-        return GameEnv(GameConfig(**self.config), num_envs=num_envs, seed=seed, device=device)
 
 
 class GamesTask(FamilyTask):

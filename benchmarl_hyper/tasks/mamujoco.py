@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarl.utils import DEVICE_TYPING
 from torch import Tensor
 from torch.nn.functional import layer_norm
 from torch.nn.utils.rnn import pad_sequence
 
-from benchmarl_hyper.tasks.base import Box, FamilyTask, TeamClass, TeamEnv
+from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
+from benchmarl_hyper.tasks.env import Box, TeamEnv
 
 SWIMMER = "ManySegmentSwimmer"
 SCENARIOS = ("Ant", "HalfCheetah", "Humanoid", SWIMMER, "Walker2d")
@@ -213,22 +213,12 @@ class MamujocoClass(TeamClass):
     """A body and its team as a BenchMARL task."""
 
     family = "mamujoco"
+    config_type = MamujocoConfig
+    env_type = MamujocoEnv
     extra = "mujoco"
     modules = ("gymnasium_robotics", "mujoco")
     continuous = True
     rendered = True
-
-    @classmethod
-    def config_class(cls, name: str) -> type[MamujocoConfig]:
-        """One for all bodies."""
-        return MamujocoConfig
-
-    def make_env(
-        self, num_envs: int, continuous_actions: bool, seed: int | None, device: DEVICE_TYPING
-    ) -> MamujocoEnv:
-        """The batch of environments."""
-        config = MamujocoConfig(**self.config)
-        return MamujocoEnv(config, num_envs=num_envs, seed=seed, device=device)
 
 
 class MamujocoTask(FamilyTask):

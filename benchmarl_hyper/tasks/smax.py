@@ -9,11 +9,11 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import torch
-from benchmarl.utils import DEVICE_TYPING
 from tensordict import TensorDictBase
 from torch import Tensor
 
-from benchmarl_hyper.tasks.base import FamilyTask, TeamClass, TeamEnv
+from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
+from benchmarl_hyper.tasks.env import TeamEnv
 
 ATTACK_MODES = ("closest", "random")
 NEVER = 2**31 - 1  # steps: jaxmarl's own limit does not tell a truncated from a terminated episode
@@ -219,19 +219,10 @@ class SmaxClass(TeamClass):
     """A battle as a BenchMARL task."""
 
     family = "smax"
+    config_type = SmaxConfig
+    env_type = SmaxEnv
     extra = "smax"
     modules = ("jax", "jaxmarl")
-
-    @classmethod
-    def config_class(cls, name: str) -> type[SmaxConfig]:
-        """One for all maps."""
-        return SmaxConfig
-
-    def make_env(
-        self, num_envs: int, continuous_actions: bool, seed: int | None, device: DEVICE_TYPING
-    ) -> SmaxEnv:
-        """The batch of environments."""
-        return SmaxEnv(SmaxConfig(**self.config), num_envs=num_envs, seed=seed, device=device)
 
     @staticmethod
     def log_info(batch: TensorDictBase) -> dict[str, float]:
