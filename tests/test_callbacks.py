@@ -121,9 +121,13 @@ def test_every_evaluation_is_kept(tmp_path):
     assert [d["frames"] for d in diagnostics(run)] == [8, 8, 16, 16]
 
 
-def test_recurrent_policies(tmp_path):
-    gru = GruConfig.get_from_yaml()
-    assert logged(train(tmp_path, gru))["agents", "snd"].max() < 1e-3
+@pytest.mark.parametrize("algorithm", ["ippo", "mappo"])
+def test_recurrent_policies(algorithm, tmp_path):
+    callbacks = [SndCallback(), GradientCallback(every=1, parts=2)]
+    run = experiment(tmp_path, GruConfig.get_from_yaml(), algorithm, callbacks=callbacks, lr=1e-4)
+    run.run()
+    assert logged(run)["agents", "snd"].max() < 1e-3
+    torch.testing.assert_close(logged(run)["agents", "gradient_cosine"].diagonal(), torch.ones(2))
 
 
 def test_action_masks_go_with_the_observation():
