@@ -1,6 +1,6 @@
 """Diversity and gradients of four variants: ``python benchmarks/diagnostics.py [DIR]``.
 
-IPPO on Specialisation with 4 agents, 3 seeds, everything that the callbacks measure; about 4
+IPPO on Specialisation with 4 agents, 3 seeds, everything that the callbacks measure; about 3
 minutes on 2 cores. Settings: ``benchmarks/learning/suite/specialisation.yaml``.
 """
 

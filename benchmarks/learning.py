@@ -1,6 +1,6 @@
 """Does each way of sharing learn what it should? ``python benchmarks/learning.py [DIR]``.
 
-Five variants, three seeds, three tasks; about 20 minutes on 2 cores. The settings are those of the
+Five variants, three seeds, three tasks; 25 minutes on 2 busy cores. The settings are those of the
 files in ``benchmarks/learning/suite``, the same for all variants.
 """
 
