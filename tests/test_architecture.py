@@ -17,12 +17,13 @@ LAYERS = [
     {"registry", "report"},
     {"callbacks", "tasks"},
     {"observations"},
-    {"gathering"},
+    {"gathering", "networks"},
     {"ensembles", "variants"},
     {"models"},
     {"generators"},
     {"embeddings"},
-    {"diversity", "functional", "gradients", "initialisation", "stats", "tables"},
+    {"diversity", "functional", "gradients", "initialisation", "stats", "tables"}
+    | {"acting"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
 TORCH_ONLY = {"diversity", "generators", "gradients", "embeddings", "functional", "initialisation"}
