@@ -13,17 +13,17 @@ TASKS = {path.stem: path for path in (PACKAGE / "tasks").glob("*.py")}
 
 # Downwards only: a module imports from rows below its own, or its own row where it says so.
 LAYERS = [
-    {"run"},
+    {"export", "run"},
     {"registry", "report"},
     {"callbacks", "tasks"},
     {"observations"},
-    {"gathering", "networks"},
+    {"formats", "gathering", "networks"},
     {"ensembles", "variants"},
     {"models"},
     {"generators"},
     {"embeddings"},
     {"diversity", "functional", "gradients", "initialisation", "stats", "tables"}
-    | {"acting"},
+    | {"acting", "checkpoints"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
 TORCH_ONLY = {"diversity", "generators", "gradients", "embeddings", "functional", "initialisation"}
