@@ -13,7 +13,7 @@ TASKS = {path.stem: path for path in (PACKAGE / "tasks").glob("*.py")}
 
 # Downwards only: a module imports from rows below its own, or its own row where it says so.
 LAYERS = [
-    {"export", "run"},
+    {"export", "run", "teams"},
     {"registry", "report"},
     {"callbacks", "tasks"},
     {"observations"},
