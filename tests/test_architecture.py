@@ -1,6 +1,7 @@
 """Who imports whom, read from the source."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -10,20 +11,32 @@ import benchmarl_hyper
 PACKAGE = Path(benchmarl_hyper.__file__).parent
 MODULES = {path.stem: path for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
 TASKS = {path.stem: path for path in (PACKAGE / "tasks").glob("*.py")}
+REPORT = {path.stem: path for path in (PACKAGE / "report").glob("*.py")}
 
 # Downwards only: a module imports from rows below its own, or its own row where it says so.
 LAYERS = [
-    {"export", "run", "teams"},
+    {"run"},
     {"registry", "report"},
     {"callbacks", "tasks"},
     {"observations"},
-    {"formats", "gathering", "networks"},
+    {"gathering"},
     {"ensembles", "variants"},
     {"models"},
     {"generators"},
     {"embeddings"},
-    {"diversity", "functional", "gradients", "initialisation", "stats", "tables"}
-    | {"acting", "checkpoints"},
+    {"diversity", "functional", "gradients", "initialisation", "stats", "tables"},
+]
+REPORT_LAYERS = [
+    {"__main__"},
+    {"__init__"},
+    {"writing"},
+    {"summaries", "overall", "measurements", "appendix"},
+    {"contents"},
+    {"exports", "matrices", "checks"},
+    {"aggregates", "figures", "recordings"},
+    {"scores", "settings"},
+    {"results"},
+    {"labels"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
 TORCH_ONLY = {"diversity", "generators", "gradients", "embeddings", "functional", "initialisation"}
@@ -52,7 +65,7 @@ def others(path):
 
 
 def test_every_module_has_a_level():
-    assert set(MODULES) == set(LEVEL) - {"tasks"}
+    assert set(MODULES) == set(LEVEL) - {"tasks", "report"}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -71,13 +84,26 @@ def test_statistics_know_numpy_and_scipy_alone():
     assert others(MODULES["stats"]) <= {"numpy", "scipy", "collections", "typing"}
 
 
-def test_the_report_reads_files_only():
-    assert ours(MODULES["report"]) <= {"stats", "tables"}
-    assert not others(MODULES["report"]) & {"torch", "benchmarl", "torchrl", "tensordict"}
+@pytest.mark.parametrize("name", REPORT)
+def test_the_report_reads_files_only(name):
+    assert ours(REPORT[name]) <= {"report", "stats", "tables"}
+    assert not others(REPORT[name]) & {"torch", "benchmarl", "torchrl", "tensordict", "pandas"}
+
+
+def test_imports_in_the_report_go_downwards():
+    levels = {name: level for level, names in enumerate(REPORT_LAYERS) for name in names}
+    assert set(REPORT) == set(levels)
+    package = "benchmarl_hyper.report"
+    for name, path in REPORT.items():
+        used = set(
+            re.findall(rf"^from {package}(?:\.(\w+))? import", path.read_text(), re.MULTILINE)
+        )
+        for imported in used - {""}:
+            assert levels[imported] > levels[name], f"{name} imports {imported}"
 
 
 def test_files_are_one_idea():
-    for name, path in [*MODULES.items(), *TASKS.items()]:
+    for name, path in [*MODULES.items(), *TASKS.items(), *REPORT.items()]:
         assert len(path.read_text().splitlines()) <= 300, name
 
 

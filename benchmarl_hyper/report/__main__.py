@@ -1,0 +1,33 @@
+"""Command line of the report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarl_hyper.report import summary, write
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table and write the report."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarl_hyper.report",
+        description="Compare finished runs, ours and BenchMARL's: one HTML file, figures, tables.",
+    )
+    parser.add_argument("folders", metavar="DIR", nargs="+", type=Path, help="folder of runs")
+    parser.add_argument("--out", type=Path, help="where to; DIR/report if it is left out")
+    parser.add_argument(
+        "--bounds", type=Path, help="YAML: the returns of each task that count as 0 and 1"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        print(summary(options.folders))
+        print(f"\nReport: {write(options.folders, options.out, options.bounds)}")
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""What a report shows of callbacks: diversity, gradients and embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarl_hyper.report.contents import INTERVAL, Picture, Section, pages
+from benchmarl_hyper.report.figures import Panel, Style, curve_figure
+from benchmarl_hyper.report.matrices import Map, map_figure, scatter_figure
+from benchmarl_hyper.report.recordings import Key, Recording, last_matrices, scalar_curves
+from benchmarl_hyper.report.scores import Band, Groups
+
+MOST_MAPS = 72
+QUANTITIES = {
+    "snd": "SND, Wasserstein",
+    "snd_loc": "SND, means alone",
+    "snd_js": "SND, Jensen-Shannon",
+    "snd_tvd": "SND, total variation",
+    "embedding_distance": "embeddings, cosine distance",
+    "gradient_conflict": "gradients, mean cosine",
+    "gradient_conflict_share": "share of conflicting pairs",
+    "gradient_cosine": "gradients, cosine",
+    "gradient_variance_coordinates": "gradient variance, coordinates",
+    "gradient_variance_minibatches": "gradient variance, minibatches",
+    "gradient_norm_generated": "gradient norm, generated weights",
+    "gradient_norm_parameters": "gradient norm, parameters",
+}
+FAMILIES = {
+    "diversity": (
+        "How differently agents act, and how far apart their embeddings are",
+        ("snd", "embedding"),
+    ),
+    "gradients": ("Conflict, variance and norms of the agents' policy gradients", ("gradient",)),
+}
+
+
+def measurements_section(
+    groups: Groups, recordings: Mapping[Path, Recording], looks: Mapping[str, Style]
+) -> Section | None:
+    """Curves of scalars, and the last matrices; None where no callback recorded anything."""
+    if not recordings:
+        return None
+    curves = scalar_curves(groups, recordings)
+    tasks = {task for task, _ in curves}
+    pictures: list[Picture] = []
+    for family, (what, prefixes) in FAMILIES.items():
+        panels = [
+            _panel(task, key, lines, several=len(tasks) > 1)
+            for (task, key), lines in sorted(curves.items(), key=lambda item: item[0][::-1])
+            if key[1].startswith(prefixes)
+        ]
+        columns = len(tasks) if len(tasks) in (2, 3, 4) else None  # a row per quantity
+        caption = (
+            f"{what}: mean over seeds. Shaded: {INTERVAL}, at each point by itself. n is the "
+            "number of seeds."
+        )
+        draw = partial(curve_figure, looks=looks, columns=columns)
+        pictures += pages(family, caption, panels, draw)
+    pictures += _maps(last_matrices(groups, recordings))
+    return Section("What sharing does", (), pictures)
+
+
+def _panel(task: str, key: Key, lines: Mapping[str, Band], several: bool) -> Panel:
+    if several:
+        return Panel(task, "frames", quantity(key), lines)
+    return Panel(quantity(key), "frames", "", lines)
+
+
+def quantity(key: Key) -> str:
+    """A group and a name, in words; the group only where it is not the usual one."""
+    group, name = key
+    base = name.removesuffix("_fixed")
+    text = QUANTITIES.get(base, base.replace("_", " ")) + (", fixed set" if base != name else "")
+    return text if group == "agents" else f"{text} ({group})"
+
+
+def _maps(matrices: Mapping[tuple[str, Key], Mapping[str, np.ndarray]]) -> Iterator[Picture]:
+    for name in sorted({key[1] for _, key in matrices if key[1].startswith("snd")}):
+        maps = _selected(matrices, name)
+        top = max(float(np.nanmax(one.matrix, initial=0)) for one in maps) or 1.0
+        caption = _caption(
+            f"Distances between agents' behaviours ({QUANTITIES.get(name, name)})", maps
+        )
+        draw = partial(map_figure, limits=(0, top), colours="viridis", name="distance")
+        yield from pages(f"{name}_matrices", caption, maps[:MOST_MAPS], draw)
+    if cosines := _selected(matrices, "gradient_cosine"):
+        caption = _caption("Cosines of agents' policy gradients: negative is conflict", cosines)
+        draw = partial(map_figure, limits=(-1, 1), colours="PuOr", name="cosine")
+        yield from pages("gradient_matrices", caption, cosines[:MOST_MAPS], draw)
+    if points := _selected(matrices, "embedding_projection"):
+        caption = _caption("Agents' embeddings on their principal axes", points)
+        yield from pages("embeddings", caption, points[:MOST_MAPS], scatter_figure)
+
+
+def _selected(matrices: Mapping[tuple[str, Key], Mapping[str, np.ndarray]], name: str) -> list[Map]:
+    chosen = {key: maps for key, maps in matrices.items() if key[1][1] == name}
+    tasks = {task for task, _ in chosen}
+    groups = {group for _, (group, _) in chosen}
+    return [
+        Map("\n".join([*[task] * (len(tasks) > 1), label, *[group] * (len(groups) > 1)]), matrix)
+        for (task, (group, _)), maps in sorted(chosen.items())
+        for label, matrix in maps.items()
+        if matrix.ndim == 2
+    ]
+
+
+def _caption(what: str, maps: list[Map]) -> str:
+    shown = f" The first {MOST_MAPS} of {len(maps)} are shown." if len(maps) > MOST_MAPS else ""
+    return (
+        f"{what}, at the last evaluation that measured them. Of each label's first seed, n = 1: "
+        f"agents take other parts in other seeds, so a mean would hide them.{shown}"
+    )
