@@ -15,16 +15,17 @@ REPORT = {path.stem: path for path in (PACKAGE / "report").glob("*.py")}
 
 # Downwards only: a module imports from rows below its own, or its own row where it says so.
 LAYERS = [
-    {"run"},
+    {"export", "run", "teams"},
     {"registry", "report"},
     {"callbacks", "tasks"},
     {"observations"},
-    {"gathering"},
+    {"formats", "gathering", "networks"},
     {"ensembles", "variants"},
     {"models"},
     {"generators"},
     {"embeddings"},
-    {"diversity", "functional", "gradients", "initialisation", "stats", "tables"},
+    {"diversity", "functional", "gradients", "initialisation", "stats", "tables"}
+    | {"acting", "checkpoints"},
 ]
 REPORT_LAYERS = [
     {"__main__"},
