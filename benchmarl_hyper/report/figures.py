@@ -135,6 +135,7 @@ def pdf(figure: Figure) -> bytes:
 def _saved(figure: Figure, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, facecolor="white", **options)
+    figure.set_layout_engine("none")  # things are in place, and placing them takes long
     return buffer.getvalue()
 
 

@@ -14,7 +14,7 @@ from benchmarl_hyper.report.matrices import Map, map_figure, scatter_figure
 from benchmarl_hyper.report.recordings import Key, Recording, last_matrices, scalar_curves
 from benchmarl_hyper.report.scores import Band, Groups
 
-MOST_MAPS = 72
+MOST_MAPS = 24
 QUANTITIES = {
     "snd": "SND, Wasserstein",
     "snd_loc": "SND, means alone",
