@@ -1,13 +1,42 @@
-"""Statistics of scores, one per seed."""
+"""Statistics of scores over seeds and tasks.
+
+Scores are a list with one array per task, whose last axis counts the seeds: ``[seeds]``, or
+``[..., seeds]`` for a statistic of every leading entry. Tasks may differ in their number of seeds.
+Each task weighs the same in all statistics, so a task where a run is missing does not count less;
+with equal numbers of seeds these are the definitions of Agarwal et al. 2021 (arXiv 2108.13264) and
+their library rliable, whose matrix ``[seeds, tasks]`` is ``list(matrix.T)`` here. Which of them to
+report, and from how many seeds, says Gorsane et al. 2022 (arXiv 2209.10485).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.random import Generator
 from scipy import stats
 
 MIN_SEEDS = 3
+
+Scores: TypeAlias = Sequence[np.ndarray]
+Value: TypeAlias = np.float64 | np.ndarray
+Statistic: TypeAlias = Callable[[Scores], Value]
+
+
+class Estimate(NamedTuple):
+    """A statistic ``[...]`` and the two ends of its interval, which is None for too few seeds."""
+
+    value: Value
+    interval: tuple[Value, Value] | None
+
+
+class Bounds(NamedTuple):
+    """Scores of a task that became 0 and 1; given, or else the least and greatest of the data."""
+
+    low: float
+    high: float
+    given: bool
 
 
 def mean_interval(scores: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
@@ -25,3 +54,202 @@ def mean_interval(scores: Sequence[float], level: float = 0.95) -> tuple[float, 
     mean, error = float(np.mean(scores)), float(np.std(scores, ddof=1) / len(scores) ** 0.5)
     half = error * float(stats.t.ppf((1 + level) / 2, df=len(scores) - 1))
     return mean - half, mean + half
+
+
+def _finite(scores: np.ndarray, name: object) -> np.ndarray:
+    array = np.asarray(scores, dtype=float)
+    if not array.ndim or not array.size:
+        raise ValueError(
+            f"scores of task {name!r} have shape {array.shape}, need one per seed; "
+            "leave out a task without runs"
+        )
+    if not np.isfinite(array).all():
+        bad = array[~np.isfinite(array)][0]
+        raise ValueError(f"task {name!r} has a score of {bad}, not a finite one; leave out its run")
+    return array
+
+
+def _tasks(scores: Scores) -> list[np.ndarray]:
+    tasks = [_finite(task, index) for index, task in enumerate(scores)]
+    if not tasks:
+        raise ValueError("got scores of 0 tasks, need one or more; give one array per task")
+    if len({task.shape[:-1] for task in tasks}) > 1:
+        raise ValueError(
+            f"tasks have {[task.shape[:-1] for task in tasks]} scores per seed, need the same; "
+            "cut curves to as many evaluations as all tasks have"
+        )
+    return tasks
+
+
+def _task_means(scores: Scores) -> np.ndarray:
+    return np.stack([task.mean(axis=-1) for task in _tasks(scores)])  # (tasks, ...)
+
+
+def mean(scores: Scores) -> Value:
+    """Mean over tasks of the mean of each, ``[...]``."""
+    return _task_means(scores).mean(axis=0)
+
+
+def median(scores: Scores) -> Value:
+    """Median over tasks of the mean of each, ``[...]``."""
+    return np.median(_task_means(scores), axis=0)
+
+
+def optimality_gap(scores: Scores, gamma: float = 1.0) -> Value:
+    """How far scores fall short of ``gamma`` on average, ``[...]``; above it, they count as it."""
+    return gamma - mean([np.minimum(task, gamma) for task in _tasks(scores)])
+
+
+def iqm(scores: Scores) -> Value:
+    """Interquartile mean ``[...]``: mean of the middle half of the runs of all tasks together.
+
+    The 25% trimmed mean of the pool in which each run occurs so many times that all tasks have
+    equally many entries. Where tasks have equally many seeds, this is the pool of all runs.
+    """
+    tasks = _tasks(scores)
+    seeds = np.array([task.shape[-1] for task in tasks])
+    entries = np.lcm.reduce(seeds)  # of each task
+    total, cut = entries * len(tasks), entries * len(tasks) // 4
+    pool = np.concatenate(tasks, axis=-1)
+    order = np.argsort(pool, axis=-1)
+    last = np.cumsum(np.repeat(entries // seeds, seeds)[order], axis=-1)
+    kept = np.diff(np.clip(last, cut, total - cut), axis=-1, prepend=cut)
+    return (kept * np.take_along_axis(pool, order, axis=-1)).sum(axis=-1) / (total - 2 * cut)
+
+
+def stratified_bootstrap(
+    scores: Scores,
+    statistic: Statistic,
+    generator: Generator,
+    n_resamples: int = 10_000,
+    level: float = 0.95,
+) -> Estimate:
+    """Percentile interval of a statistic, from runs drawn anew within each task.
+
+    It states the spread over seeds on these tasks, too narrowly with few seeds: 95% intervals of
+    the mean of one task of normal scores hold it in 75% of cases with 3 seeds, and 90% with 10
+    (``mean_interval``: 95%); over many tasks it is 89% and 94%.
+
+    Args:
+        scores: ``[..., seeds]`` per task. A run is drawn with all its leading entries, whose
+            intervals hold pointwise, not together.
+        statistic: reduces the last axis of such scores, whatever the leading ones.
+        generator: source of the resamples.
+        n_resamples: how many.
+        level: coverage.
+
+    Returns:
+        The statistic ``[...]`` and its interval; None where a task has fewer than 3 seeds.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}; 0.95 is usual")
+    tasks = _tasks(scores)
+    value = statistic(tasks)
+    seeds = [task.shape[-1] for task in tasks]
+    if min(seeds) < MIN_SEEDS:
+        return Estimate(value, None)
+    runs = [generator.integers(n, size=(n_resamples, n)) for n in seeds]
+    leading = tasks[0].shape[:-1]
+    draws = [  # one entry at a time, since all at once fill the memory
+        statistic([task[entry][run] for task, run in zip(tasks, runs, strict=True)])
+        for entry in np.ndindex(leading)
+    ]
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=-1)
+    return Estimate(value, (low.reshape(leading)[()], high.reshape(leading)[()]))
+
+
+def probability_of_improvement(x: Scores, y: Scores) -> Value:
+    """Probability ``[...]`` that a run of ``x`` beats one of ``y``, averaged over tasks.
+
+    Mann-Whitney's U as a fraction of all pairs of runs, where a tie counts half. Both have the same
+    tasks in the same order, and may differ in seeds.
+    """
+    if len(x) != len(y):
+        raise ValueError(f"x has {len(x)} tasks and y {len(y)}; compare on the tasks both have")
+    pairs = [(a[..., :, None], b[..., None, :]) for a, b in zip(_tasks(x), _tasks(y), strict=True)]
+    wins = [((a > b).mean(axis=(-2, -1)) + (a >= b).mean(axis=(-2, -1))) / 2 for a, b in pairs]
+    return np.mean(wins, axis=0)
+
+
+def improvement_estimate(
+    x: Scores, y: Scores, generator: Generator, n_resamples: int = 10_000, level: float = 0.95
+) -> Estimate:
+    """Probability of improvement, with runs of ``x`` and ``y`` drawn independently."""
+
+    def improvement(both: Scores) -> Value:
+        return probability_of_improvement(both[: len(x)], both[len(x) :])
+
+    both = [*_tasks(x), *_tasks(y)]
+    return stratified_bootstrap(both, improvement, generator, n_resamples, level)
+
+
+def _exceedances(scores: Scores, thresholds: np.ndarray) -> list[np.ndarray]:
+    return [task[..., None, :] > np.asarray(thresholds)[:, None] for task in _tasks(scores)]
+
+
+def performance_profile(scores: Scores, thresholds: np.ndarray) -> Value:
+    """Fraction ``[..., thresholds]`` of runs that score more than each threshold."""
+    return mean(_exceedances(scores, thresholds))
+
+
+def profile_estimate(
+    scores: Scores,
+    thresholds: np.ndarray,
+    generator: Generator,
+    n_resamples: int = 10_000,
+    level: float = 0.95,
+) -> Estimate:
+    """Performance profile ``[thresholds]`` and its pointwise interval."""
+    exceedances = _exceedances(scores, thresholds)
+    return stratified_bootstrap(exceedances, mean, generator, n_resamples, level)
+
+
+def sample_efficiency(
+    curves: Scores,
+    statistic: Statistic,
+    generator: Generator,
+    n_resamples: int = 2_000,
+    level: float = 0.95,
+) -> Estimate:
+    """A statistic of curves ``[seeds, points]`` per task at each point, from draws of whole runs.
+
+    All tasks have the same number of evaluation points, and the interval holds pointwise.
+    """
+    for curve in curves:
+        if np.ndim(curve) != 2:
+            raise ValueError(f"a curve has shape {np.shape(curve)}, need [seeds, points] per task")
+    scores = [np.transpose(curve) for curve in curves]
+    return stratified_bootstrap(scores, statistic, generator, n_resamples, level)
+
+
+def normalise(
+    scores_by_task: Mapping[str, Mapping[str, np.ndarray]],
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Bounds]]:
+    """Scores of each task on one scale, ``(score - low) / (high - low)``.
+
+    Bounds from the data are the least and greatest score of all labels, so they move when a label
+    joins; say so where they are used. Scores outside given bounds are not clipped. A task whose
+    scores are all equal has no scale, and any value for it would be an invention: it is refused
+    unless bounds are given.
+
+    Args:
+        scores_by_task: arrays of any shape, by task and label.
+        bounds: low and high by task; a task that is missing takes those of its data.
+
+    Returns:
+        The normalised scores by task and label, and the bounds that were used by task.
+    """
+    used, normalised = {}, {}
+    for task, by_label in scores_by_task.items():
+        scores = {label: _finite(array, task) for label, array in by_label.items()}
+        derived = min(map(np.min, scores.values())), max(map(np.max, scores.values()))
+        low, high = map(float, (bounds or {}).get(task, derived))
+        if not low < high:
+            raise ValueError(
+                f"bounds of task {task!r} are {low} and {high}, need low < high; "
+                "give bounds for a task whose scores are all equal, or leave it out"
+            )
+        used[task] = Bounds(low, high, given=task in (bounds or {}))
+        normalised[task] = {label: (a - low) / (high - low) for label, a in scores.items()}
+    return normalised, used
