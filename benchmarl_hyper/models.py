@@ -20,6 +20,7 @@ from benchmarl_hyper.embeddings import AgentEmbedding
 from benchmarl_hyper.functional import Layer, target_mlp
 from benchmarl_hyper.generators import Rows
 from benchmarl_hyper.initialisation import HIDDEN_GAIN, SCHEMES, LayerSpec, layer_specs
+from benchmarl_hyper.rollouts import once
 
 CONF = Path(benchmarl_hyper.conf.__file__).parent
 
@@ -127,7 +128,7 @@ class GeneratedMlp(Model):
         batch = x.shape[: -2 if self.input_has_agent_dim else -1]
         n_inputs = self.n_agents if self.input_has_agent_dim and not self.centralised else 1
         x = x.reshape(-1, n_inputs, self.sizes[0]).transpose(0, 1)
-        y = target_mlp(x, self.generate(), self.activation)
+        y = target_mlp(x, once(self.generator), self.activation)
         if not self.output_has_agent_dim:
             return y[0].reshape(*batch, -1)
         return y.expand(self.n_agents, -1, -1).transpose(0, 1).reshape(*batch, self.n_agents, -1)

@@ -25,7 +25,7 @@ LAYERS = [
     {"generators"},
     {"embeddings"},
     {"diversity", "functional", "gradients", "initialisation", "stats", "tables"}
-    | {"acting", "checkpoints"},
+    | {"acting", "checkpoints", "rollouts"},
 ]
 REPORT_LAYERS = [
     {"__main__"},
