@@ -21,8 +21,31 @@ class Layer(NamedTuple):
     bias: Tensor
 
 
+class LowRankLayer(NamedTuple):
+    """One linear layer of ``n`` networks that differ in a product of rank ``r``.
+
+    Attributes:
+        base: ``[1, in, out]``, of everybody.
+        left: ``[n, in, r]``.
+        right: ``[n, r, out]``.
+        bias: ``[n, out]``.
+    """
+
+    base: Tensor
+    left: Tensor
+    right: Tensor
+    bias: Tensor
+
+    def merged(self) -> Layer:
+        """The same layer with full weights, ``base + left @ right``."""
+        base, left, right, bias = self
+        return Layer(torch.baddbmm(base.expand(len(left), -1, -1), left, right), bias)
+
+
 def target_mlp(
-    x: Tensor, layers: Sequence[Layer], activation: Callable[[Tensor], Tensor]
+    x: Tensor,
+    layers: Sequence[Layer | LowRankLayer],
+    activation: Callable[[Tensor], Tensor],
 ) -> Tensor:
     """Run ``n`` MLPs, one batched product per layer.
 
@@ -43,7 +66,13 @@ def target_mlp(
     return _linear(x, last)
 
 
-def _linear(x: Tensor, layer: Layer) -> Tensor:
+def _linear(x: Tensor, layer: Layer | LowRankLayer) -> Tensor:
+    if isinstance(layer, LowRankLayer):
+        base, left, right, bias = layer
+        x = x.expand(len(left), -1, -1)
+        own = torch.baddbmm(bias.unsqueeze(1), x @ left, right)
+        common = x.reshape(-1, x.shape[-1])  # one product for everybody
+        return torch.addmm(own.flatten(0, 1), common, base[0]).view(own.shape)
     weight, bias = layer
     if len(weight) == 1:  # one matrix for everybody: a plain product, however many agents
         return x @ weight[0] + bias.unsqueeze(1)

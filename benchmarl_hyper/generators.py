@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -108,50 +109,65 @@ class Table(nn.ModuleList):
         return [layer() for layer in self]
 
 
-class Hypernetwork(nn.Module):
-    """Learned or one-hot embeddings, one MLP trunk per generated tensor, linear heads.
+class Codes(nn.Module):
+    """Learned or one-hot embeddings, and MLP trunks that turn them into codes, ``n_codes`` long.
 
-    ``a = relu(... relu(e_i K_1 + k_1) ...)``, separately for the weight and the bias of every
-    target layer (HyperMARL, arXiv 2412.04233, and its public code).
+    ``a = relu(... relu(e_i K_1 + k_1) ...)`` (HyperMARL, arXiv 2412.04233, and its public code).
 
     Args:
         n_agents: number of agents.
-        specs: the target layers.
+        n_trunks: number of trunks, all of which read the same embeddings.
         embedding_dim: length of a learned embedding; None for one-hot.
         hypernet_cells: hidden sizes of a trunk; with none, the embedding is the code.
-        bias: whether heads have offsets.
+        code_norm: "unit" divides every code by its length, so that what it generates has the scale
+            of a head's rows, whatever the sizes; None leaves codes as they are.
     """
 
     def __init__(
         self,
         n_agents: int,
-        specs: Sequence[LayerSpec],
+        n_trunks: int,
         embedding_dim: int | None,
         hypernet_cells: Sequence[int],
-        bias: bool,
+        code_norm: str | None,
     ):
         super().__init__()
         self.embedding = AgentEmbedding(n_agents, embedding_dim)
         sizes = [self.embedding.dim, *hypernet_cells]
         self.trunks = Table(
-            Rows(2 * len(specs), LayerSpec(i, o, lecun_normal_)) for i, o in pairwise(sizes)
+            Rows(n_trunks, LayerSpec(i, o, lecun_normal_)) for i, o in pairwise(sizes)
         )
-        self.heads = nn.ModuleList(Head(sizes[-1], spec, bias) for spec in specs)
+        self.n_trunks, self.n_codes, self.code_norm = n_trunks, sizes[-1], code_norm
 
     def codes(self) -> Tensor:
-        """The trunks' outputs ``[2, layers, n_agents, n_codes]``: for weights, for biases."""
+        """The codes ``[n_trunks, n_agents, n_codes]``."""
         code = self.embedding().unsqueeze(0)
         if len(self.trunks):
             code = torch.relu(target_mlp(code, self.trunks(), torch.relu))
-        code = code.expand(2 * len(self.heads), -1, -1)
-        return code.unflatten(0, (2, len(self.heads)))
+        if self.code_norm == "unit":
+            code = nn.functional.normalize(code, dim=-1)
+        return code.expand(self.n_trunks, -1, -1)
+
+
+class Hypernetwork(Codes):
+    """One MLP trunk per generated tensor, and linear heads.
+
+    Args:
+        n_agents: number of agents.
+        specs: the target layers.
+        bias: whether heads have offsets.
+        **codes: see :class:`Codes`.
+    """
+
+    def __init__(self, n_agents: int, specs: Sequence[LayerSpec], bias: bool, **codes: Any):
+        super().__init__(n_agents, 2 * len(specs), **codes)
+        self.heads = nn.ModuleList(Head(self.n_codes, spec, bias) for spec in specs)
 
     def forward(self) -> list[Layer]:
         """Weights ``[n_agents, in, out]`` and biases ``[n_agents, out]``, first layer first."""
-        weight_codes, bias_codes = self.codes().unbind(0)
+        codes = self.codes().unbind(0)
+        n = len(self.heads)  # first the codes of all weights, then those of all biases
         return [
             head(weight_code, bias_code)
-            for head, weight_code, bias_code in zip(
-                self.heads, weight_codes.unbind(0), bias_codes.unbind(0), strict=True
-            )
+            for head, weight_code, bias_code in zip(self.heads, codes[:n], codes[n:], strict=True)
         ]

@@ -69,6 +69,20 @@ def torch_default_(weight: Tensor, bias: Tensor) -> None:
 
 
 @torch.no_grad()
+def scaled_(weight: Tensor, bias: Tensor, initialise: Initialiser, scale: float) -> None:
+    """Fill every row as ``initialise`` does, with ``scale`` times its weights.
+
+    Args:
+        weight: ``[rows, in, out]``.
+        bias: ``[rows, out]``.
+        initialise: what is scaled.
+        scale: of the weights; biases stay as they are.
+    """
+    initialise(weight, bias)
+    weight.mul_(scale)
+
+
+@torch.no_grad()
 def lecun_normal_(weight: Tensor, bias: Tensor) -> None:
     """Truncated normal of variance ``1 / in``, zero bias: the trunks of HyperMARL's public code.
 

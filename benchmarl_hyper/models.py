@@ -16,9 +16,7 @@ from tensordict import TensorDict, TensorDictBase
 from torch import Tensor, nn
 
 import benchmarl_hyper.conf
-from benchmarl_hyper.embeddings import AgentEmbedding
-from benchmarl_hyper.functional import Layer, target_mlp
-from benchmarl_hyper.generators import Rows
+from benchmarl_hyper.functional import Layer, LowRankLayer, target_mlp
 from benchmarl_hyper.initialisation import HIDDEN_GAIN, SCHEMES, LayerSpec, layer_specs
 from benchmarl_hyper.rollouts import once
 
@@ -107,8 +105,9 @@ class GeneratedMlp(Model):
     def reset_parameters(self) -> None:
         """Draw a new initialisation, in place."""
         for module in self.generator.modules():
-            if isinstance(module, (Rows, AgentEmbedding)):
-                module.reset_parameters()
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
 
     def __repr__(self) -> str:
         generated = sum((i + 1) * o for i, o in pairwise(self.sizes))
@@ -128,10 +127,14 @@ class GeneratedMlp(Model):
         batch = x.shape[: -2 if self.input_has_agent_dim else -1]
         n_inputs = self.n_agents if self.input_has_agent_dim and not self.centralised else 1
         x = x.reshape(-1, n_inputs, self.sizes[0]).transpose(0, 1)
-        y = target_mlp(x, once(self.generator), self.activation)
+        y = target_mlp(x, self._layers(x.shape[1]), self.activation)
         if not self.output_has_agent_dim:
             return y[0].reshape(*batch, -1)
         return y.expand(self.n_agents, -1, -1).transpose(0, 1).reshape(*batch, self.n_agents, -1)
+
+    def _layers(self, n_rows: int) -> Sequence[Layer | LowRankLayer]:
+        """What to run ``n_rows`` inputs per network on."""
+        return once(self.generator)
 
     def _perform_checks(self) -> None:
         super()._perform_checks()

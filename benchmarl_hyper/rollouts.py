@@ -47,7 +47,8 @@ class _Kept(NamedTuple):
         return True
 
 
-_ROLLOUT: ContextVar[dict[nn.Module, _Kept] | None] = ContextVar("rollout", default=None)
+Make = Callable[[], Any]
+_ROLLOUT: ContextVar[dict[Make, _Kept] | None] = ContextVar("rollout", default=None)
 _WANTED: ContextVar[bool] = ContextVar("wanted", default=True)
 
 
@@ -72,23 +73,25 @@ def always_generate() -> Iterator[None]:
         _ROLLOUT.reset(rollout)
 
 
-def once(module: nn.Module) -> Any:
+def once(make: Make) -> Any:
     """Call a module without inputs, or return what it has returned earlier in this rollout.
 
     Args:
-        module: returns a list of tuples of tensors that depends on its parameters and buffers only.
+        make: a module or a method of one. It returns a list of tuples of tensors that depend on
+            the module's parameters and buffers alone.
     """
     if torch.compiler.is_compiling():
-        return module()
-    kept_by_module = _ROLLOUT.get()
-    if kept_by_module is None or torch.is_grad_enabled() or _is_capturing():
-        return module()
-    kept = kept_by_module.get(module)
+        return make()
+    rollout = _ROLLOUT.get()
+    if rollout is None or torch.is_grad_enabled() or _is_capturing():
+        return make()
+    kept = rollout.get(make)
     if kept is not None and kept.is_current():
         return kept.made
-    made, sources = module(), _sources(module)
+    made = make()
+    sources = _sources(make if isinstance(make, nn.Module) else make.__self__)  # type: ignore[attr-defined]
     if sources is not None and not any(is_batchedtensor(t) for layer in made for t in layer):
-        kept_by_module[module] = _Kept(made, sources)
+        rollout[make] = _Kept(made, sources)
     return made
 
 

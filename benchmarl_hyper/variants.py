@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
+
+from benchmarl_hyper.functional import Layer, LowRankLayer
 from benchmarl_hyper.generators import Head, Hypernetwork, IdRows, Rows, Table
 from benchmarl_hyper.initialisation import LayerSpec
+from benchmarl_hyper.lowrank import LowRankHypernetwork
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig, check_sizes
+from benchmarl_hyper.rollouts import once
 
 
 class Fups(GeneratedMlp):
@@ -102,38 +107,17 @@ class HypermarlLinearConfig(GeneratedMlpConfig):
         return HypermarlLinear
 
 
-class HypermarlMlp(GeneratedMlp):
-    """HyperMARL's MLP hypernetwork on agent embeddings (arXiv 2412.04233).
-
-    Args:
-        embedding_dim: length of a learned embedding; None for one-hot ids.
-        hypernet_cells: hidden sizes of the hypernetwork's trunks.
-        bias: whether heads have offsets.
-        **kwargs: see :class:`GeneratedMlp`.
-    """
-
-    def __init__(
-        self, embedding_dim: int | None, hypernet_cells: Sequence[int], bias: bool, **kwargs: Any
-    ):
-        super().__init__(
-            partial(
-                Hypernetwork, embedding_dim=embedding_dim, hypernet_cells=hypernet_cells, bias=bias
-            ),
-            **kwargs,
-        )
-
-
 @dataclass(kw_only=True)
-class HypermarlMlpConfig(GeneratedMlpConfig):
-    """Configuration of :class:`HypermarlMlp`.
+class HypernetworkConfig(GeneratedMlpConfig):
+    """What hypernetworks on embeddings have in common.
 
     Raises:
-        ValueError: for sizes that are not positive.
+        ValueError: for sizes that are not positive and for an unknown ``code_norm``.
     """
 
     embedding_dim: int | None
     hypernet_cells: Sequence[int]
-    bias: bool
+    code_norm: str | None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -142,11 +126,105 @@ class HypermarlMlpConfig(GeneratedMlpConfig):
             raise ValueError(
                 f"embedding_dim must be positive, or null for one-hot, got {self.embedding_dim}"
             )
+        if self.code_norm not in (None, "unit"):
+            raise ValueError(f"code_norm must be unit, or null for none, got {self.code_norm!r}")
+
+
+class HypermarlMlp(GeneratedMlp):
+    """HyperMARL's MLP hypernetwork on agent embeddings (arXiv 2412.04233).
+
+    Args:
+        embedding_dim: length of a learned embedding; None for one-hot ids.
+        hypernet_cells: hidden sizes of the hypernetwork's trunks.
+        code_norm: see :class:`~benchmarl_hyper.generators.Codes`.
+        bias: whether heads have offsets.
+        **kwargs: see :class:`GeneratedMlp`.
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int | None,
+        hypernet_cells: Sequence[int],
+        code_norm: str | None,
+        bias: bool,
+        **kwargs: Any,
+    ):
+        make_generator = partial(
+            Hypernetwork,
+            embedding_dim=embedding_dim,
+            hypernet_cells=hypernet_cells,
+            code_norm=code_norm,
+            bias=bias,
+        )
+        super().__init__(make_generator, **kwargs)
+
+
+@dataclass(kw_only=True)
+class HypermarlMlpConfig(HypernetworkConfig):
+    """Configuration of :class:`HypermarlMlp`."""
+
+    bias: bool
 
     @staticmethod
     def associated_class() -> type[HypermarlMlp]:
         """The model."""
         return HypermarlMlp
+
+
+class HypermarlLowrank(GeneratedMlp):
+    """A shared network per layer, and products of low rank that a hypernetwork writes.
+
+    Args:
+        embedding_dim: length of a learned embedding; None for one-hot ids.
+        hypernet_cells: hidden sizes of the hypernetwork's trunk.
+        code_norm: see :class:`~benchmarl_hyper.generators.Codes`.
+        rank: of the products, at most; no more than a layer's smaller side.
+        **kwargs: see :class:`GeneratedMlp`.
+    """
+
+    generator: LowRankHypernetwork
+
+    def __init__(
+        self,
+        embedding_dim: int | None,
+        hypernet_cells: Sequence[int],
+        code_norm: str | None,
+        rank: int,
+        **kwargs: Any,
+    ):
+        make_generator = partial(
+            LowRankHypernetwork,
+            embedding_dim=embedding_dim,
+            hypernet_cells=hypernet_cells,
+            code_norm=code_norm,
+            rank=rank,
+        )
+        super().__init__(make_generator, **kwargs)
+
+    def _layers(self, n_rows: int) -> Sequence[Layer | LowRankLayer]:
+        if not torch.is_grad_enabled() and self.generator.pays_unmerged(n_rows):
+            return once(self.generator.factors)
+        return super()._layers(n_rows)
+
+
+@dataclass(kw_only=True)
+class HypermarlLowrankConfig(HypernetworkConfig):
+    """Configuration of :class:`HypermarlLowrank`.
+
+    Raises:
+        ValueError: for a rank that is not positive.
+    """
+
+    rank: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes("rank", [self.rank])
+
+    @staticmethod
+    def associated_class() -> type[HypermarlLowrank]:
+        """The model."""
+        return HypermarlLowrank
 
 
 CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
@@ -155,4 +233,5 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
     NopsConfig,
     HypermarlLinearConfig,
     HypermarlMlpConfig,
+    HypermarlLowrankConfig,
 )

@@ -17,15 +17,16 @@ REPORT = {path.stem: path for path in (PACKAGE / "report").glob("*.py")}
 LAYERS = [
     {"export", "run", "teams"},
     {"registry", "report"},
-    {"callbacks", "tasks"},
+    {"callbacks", "happo", "tasks"},
     {"observations"},
     {"formats", "gathering", "networks"},
-    {"ensembles", "variants"},
+    {"ensembles", "happo_loss", "variants"},
     {"models"},
+    {"lowrank"},
     {"generators"},
     {"embeddings"},
     {"diversity", "functional", "gradients", "initialisation", "stats", "tables"}
-    | {"acting", "checkpoints", "rollouts"},
+    | {"acting", "checkpoints", "own_models", "rollouts"},
 ]
 REPORT_LAYERS = [
     {"__main__"},
@@ -40,7 +41,8 @@ REPORT_LAYERS = [
     {"labels"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
-TORCH_ONLY = {"diversity", "generators", "gradients", "embeddings", "functional", "initialisation"}
+TORCH_ONLY = {"diversity", "gradients", "embeddings", "functional", "generators"}
+TORCH_ONLY |= {"initialisation", "lowrank"}
 
 
 def imports(path, everywhere=True):

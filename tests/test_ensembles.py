@@ -77,7 +77,7 @@ def built(module):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_torch_initialisation_stays_within_its_bounds(variant, tmp_path):
     for model in members(setup(tmp_path, variant, "isac", True, init="torch")):
-        if variant != "hypermarl_mlp":
+        if variant not in ("hypermarl_mlp", "hypermarl_lowrank"):  # which generate sums
             for weight, _ in model.generate():
                 assert weight.abs().max() <= weight.shape[1] ** -0.5 + 1e-6
 

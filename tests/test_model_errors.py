@@ -62,11 +62,18 @@ def test_bad_values_are_refused_by_every_config(variant, changes, message):
     [
         ({"embedding_dim": 0}, "embedding_dim must be positive, or null for one-hot, got 0"),
         ({"hypernet_cells": [0]}, r"hypernet_cells must be positive whole numbers, got \[0\]"),
+        ({"code_norm": "l2"}, "code_norm must be unit, or null for none, got 'l2'"),
     ],
 )
-def test_bad_hypernetworks_are_refused(changes, message):
+@pytest.mark.parametrize("variant", ["hypermarl_mlp", "hypermarl_lowrank"])
+def test_bad_hypernetworks_are_refused(variant, changes, message):
     with pytest.raises(ValueError, match=message):
-        config_of("hypermarl_mlp", **changes)
+        config_of(variant, **changes)
+
+
+def test_bad_ranks_are_refused():
+    with pytest.raises(ValueError, match=r"rank must be positive whole numbers, got \[0\]"):
+        config_of("hypermarl_lowrank", rank=0)
 
 
 def test_an_activation_with_parameters_is_refused():

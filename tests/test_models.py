@@ -166,13 +166,16 @@ def test_output_of_an_agent_sees_its_own_observation_only(variant):
         assert not gradient[torch.arange(N) != i].any()
 
 
-@pytest.mark.parametrize("variant", ["nops", "hypermarl_linear", "hypermarl_mlp"])
+@pytest.mark.parametrize(
+    "variant", ["nops", "hypermarl_linear", "hypermarl_mlp", "hypermarl_lowrank"]
+)
 def test_loss_of_an_agent_reaches_its_own_row_only(variant):
     model = randomise(policy(config_of(variant)))
     rows = {
         "nops": lambda: model.generator[0].weight,
         "hypermarl_linear": lambda: model.generator[0].rows.weight,
         "hypermarl_mlp": lambda: model.generator.embedding.table,
+        "hypermarl_lowrank": lambda: model.generator.embedding.table,
     }[variant]()
     for i in range(N):
         loss = call(model, torch.randn(4, N, F))[:, i].square().sum()

@@ -21,7 +21,7 @@ ALGORITHMS = {
     **dict.fromkeys(("ippo", "mappo", "iddpg", "maddpg", "isac", "masac"), True),
     **dict.fromkeys(("iql", "vdn", "qmix"), False),
 }
-GENERATING = ["hypermarl_linear", "hypermarl_mlp"]
+GENERATING = ["hypermarl_linear", "hypermarl_mlp", "hypermarl_lowrank"]
 OBSERVATION = torch.rand(4, 3, 5)
 
 

@@ -1,0 +1,93 @@
+import pytest
+import torch
+from host_requests import call, config_of, policy, randomise
+
+from benchmarl_hyper.functional import target_mlp
+from benchmarl_hyper.initialisation import layer_specs
+from benchmarl_hyper.lowrank import LowRankHypernetwork
+
+SIZES, GAIN = [12, 48, 48, 2], 0.01
+ORTHOGONAL = layer_specs(SIZES, "orthogonal", GAIN)
+
+
+def hypernetwork(n_agents=5, specs=ORTHOGONAL, rank=4, dim=4, cells=(16,), code_norm="unit"):
+    return LowRankHypernetwork(
+        n_agents, specs, rank, embedding_dim=dim, hypernet_cells=cells, code_norm=code_norm
+    )
+
+
+def test_equals_its_equations():
+    generator = hypernetwork(3)
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter)
+    (trunk,) = generator.trunks
+    code = torch.relu(generator.embedding() @ trunk.weight[0] + trunk.bias[0])
+    code = code / code.norm(dim=1, keepdim=True)
+    written = code @ generator.head.weight
+    for (weight, bias), base, (i, o, _) in zip(
+        generator(), generator.base, ORTHOGONAL, strict=True
+    ):
+        r = min(4, i, o)
+        left, right, own_bias, written = written.split(
+            [i * r, r * o, o, written.shape[1] - i * r - r * o - o], dim=1
+        )
+        product = left.view(3, i, r) @ right.view(3, r, o)
+        torch.testing.assert_close(weight, base.weight + product)
+        torch.testing.assert_close(bias, base.bias + own_bias)
+    assert written.shape[1] == 0
+
+
+@pytest.mark.parametrize("scheme", ["orthogonal", "torch"])
+@pytest.mark.parametrize("cells", [(), (16,), (64, 64)])
+@pytest.mark.parametrize("dim", [2, 8, 64, None])
+@torch.no_grad()
+def test_matrices_start_at_the_scale_of_the_other_variants(dim, cells, scheme):
+    specs = layer_specs(SIZES, scheme, GAIN)
+    draws = [hypernetwork(specs=specs, dim=dim, cells=cells)() for _ in range(10)]
+    for (i, o, initialise), *layers in zip(specs, *draws, strict=True):
+        plain, bias = torch.empty(50, i, o), torch.empty(50, o)
+        initialise(plain, bias)
+        generated = torch.cat([weight for weight, _ in layers])
+        ratios = torch.linalg.matrix_norm(generated) / torch.linalg.matrix_norm(plain).mean()
+        assert ratios.mean().item() == pytest.approx(1, rel=0.1)
+        spectral = torch.linalg.matrix_norm(generated, 2)
+        assert spectral.mean() < 2 * torch.linalg.matrix_norm(plain, 2).mean()
+
+
+def test_agents_start_different_by_their_products_alone():
+    generator = hypernetwork()
+    for layer in generator.factors():
+        own = layer.merged().weight - layer.base
+        assert torch.linalg.matrix_rank(own).tolist() == [layer.left.shape[-1]] * 5
+        flat = own.flatten(1)
+        assert torch.cdist(flat, flat).add(torch.eye(5)).min() > 0.2 * flat.norm(dim=1).min()
+        assert not layer.bias.any()
+
+
+def test_parameters_are_constant_but_for_an_embedding_per_agent():
+    counts = [sum(p.numel() for p in hypernetwork(n).parameters()) for n in (4, 5, 64, 1024)]
+    assert [count - counts[0] for count in counts] == [0, 4, 240, 4080]
+
+
+@pytest.mark.parametrize("n_inputs", [1, 5])
+@pytest.mark.parametrize("batch", [0, 3])
+def test_factors_compute_what_full_weights_compute(batch, n_inputs):
+    generator = hypernetwork()
+    x = torch.randn(batch, n_inputs, SIZES[0]).transpose(0, 1)
+    expected = target_mlp(x, generator(), torch.tanh)
+    y = target_mlp(x, generator.factors(), torch.tanh)
+    assert y.shape == (5, batch, 2)
+    torch.testing.assert_close(y, expected, atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_policies_use_factors_where_they_are_faster(monkeypatch):
+    model = randomise(policy(config_of("hypermarl_lowrank", num_cells=[256, 256]), n_agents=3))
+    observations = torch.randn(2, 3, 5), torch.randn(200, 3, 5)
+    expected = [call(model, x) for x in observations]
+    monkeypatch.setattr("benchmarl_hyper.lowrank.MANY_WEIGHTS", 0)
+    whole = []
+    model.generator.register_forward_hook(lambda *_: whole.append(1))
+    for x, y in zip(observations, expected, strict=True):
+        torch.testing.assert_close(call(model, x), y)
+    assert len(whole) == 1  # for the large batch
