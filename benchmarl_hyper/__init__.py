@@ -4,6 +4,7 @@ Importing the package registers the models with BenchMARL.
 """
 
 from benchmarl_hyper.callbacks import EmbeddingCallback, GradientCallback, SndCallback
+from benchmarl_hyper.happo import Happo, HappoConfig
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig
 from benchmarl_hyper.registry import register
 from benchmarl_hyper.variants import (
@@ -28,6 +29,8 @@ __all__ = [
     "GeneratedMlp",
     "GeneratedMlpConfig",
     "GradientCallback",
+    "Happo",
+    "HappoConfig",
     "HypermarlLinear",
     "HypermarlLinearConfig",
     "HypermarlMlp",

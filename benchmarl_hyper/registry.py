@@ -1,4 +1,4 @@
-"""Registration with BenchMARL and Hydra: names to models and tasks, and schemas of their YAML."""
+"""Registration with BenchMARL and Hydra: names to models, tasks, algorithms, and schemas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import field, fields, make_dataclass
 from typing import Any, get_type_hints
 
+from benchmarl.algorithms import algorithm_config_registry
+from benchmarl.algorithms.common import AlgorithmConfig
 from benchmarl.environments import task_config_registry
 from benchmarl.models import model_config_registry
 from benchmarl.models.common import ModelConfig
@@ -14,6 +16,7 @@ from omegaconf import MISSING
 from torch import nn
 
 from benchmarl_hyper import ensembles
+from benchmarl_hyper.happo import HappoConfig
 from benchmarl_hyper.models import GeneratedMlpConfig
 from benchmarl_hyper.tasks import TASKS
 from benchmarl_hyper.tasks.base import FamilyTask
@@ -24,7 +27,7 @@ _YAML_TYPES: dict[Any, Any] = {Sequence[int]: list[int], type[nn.Module]: str}
 
 
 def register() -> None:
-    """Make every variant and task known to BenchMARL and Hydra; again and again does no harm.
+    """Make all of ours known to BenchMARL and Hydra; again and again does no harm.
 
     Raises:
         ValueError: if another package has registered one of the names.
@@ -34,6 +37,7 @@ def register() -> None:
         register_model(config)
     for task in TASKS:
         register_task(task)
+    register_algorithm("happo", HappoConfig)
 
 
 def register_model(config: type[GeneratedMlpConfig]) -> None:
@@ -78,6 +82,26 @@ def register_task(task: FamilyTask) -> None:
     ConfigStore.instance().store(
         f"{task_class.family}_{name}_config", schema, "task", provider=provider
     )
+
+
+def register_algorithm(name: str, config: type[AlgorithmConfig]) -> None:
+    """Add an algorithm to BenchMARL's registry and its schema to Hydra's groups.
+
+    Args:
+        name: of the algorithm and its YAML.
+        config: with the schema ``<name>_config``.
+
+    Raises:
+        ValueError: if the name is taken by another class.
+    """
+    known = algorithm_config_registry.setdefault(name, config)
+    if known is not config:
+        raise ValueError(
+            f"algorithm '{name}' is already registered as {known.__module__}."
+            f"{known.__qualname__}; remove one of the two packages, or rename its algorithm"
+        )
+    schema = f"{name}_config"
+    ConfigStore.instance().store(schema, config, "algorithm", provider="benchmarl_hyper")
 
 
 def model_config(name: str) -> type[ModelConfig]:

@@ -1,0 +1,122 @@
+"""One policy model per agent, whatever the model: the actors of HAPPO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from benchmarl.models import GnnConfig
+from benchmarl.models.common import (
+    EnsembleModelConfig,
+    Model,
+    ModelConfig,
+    SequenceModelConfig,
+)
+from tensordict import TensorDict, TensorDictBase
+from torch import nn
+from torchrl.data import Composite
+
+
+class OwnModels(Model):
+    """Models for one agent each, side by side, as one decentralised model.
+
+    No tensor belongs to two agents. So an optimiser, which skips parameters without a gradient,
+    keeps the state of every agent apart.
+
+    Args:
+        config: of each agent's model, which is built for a group of one.
+        input_spec: of the whole group.
+        output_spec: of the whole group.
+        n_agents: models to build.
+        **host: what else BenchMARL passes to a model.
+
+    Raises:
+        ValueError: for a GNN.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        input_spec: Composite,
+        output_spec: Composite,
+        n_agents: int,
+        **host: Any,
+    ):
+        specs = {"input_spec": input_spec, "output_spec": output_spec}
+        super().__init__(**specs, n_agents=n_agents, **host, model_index=0, is_critic=False)
+        _check_reads_one_agent(config)
+        models = [
+            config.get_model(
+                **{key: _of_agent(spec, i) for key, spec in specs.items()}, n_agents=1, **host
+            )
+            for i in range(n_agents)
+        ]
+        self.models = nn.ModuleList(models)
+        self.in_keys = models[0].in_keys  # of recurrent models: with hidden states
+        self.learners: Iterable[int] = range(n_agents)
+
+    @contextmanager
+    def only(self, agent: int) -> Iterator[None]:
+        """Within this block, gradients reach the parameters of one agent alone.
+
+        Those of the others stay without a gradient, which is not the same as a gradient of zero:
+        Adam moves a parameter with a gradient of zero by its momentum.
+        """
+        learners, self.learners = self.learners, [agent]
+        try:
+            yield
+        finally:
+            self.learners = learners
+
+    def _forward(self, tensordict: TensorDictBase) -> TensorDictBase:
+        key, spec = next(iter(self.input_spec.items(True, True)))
+        agent_dim = tensordict.get(key).dim() - len(spec.shape)
+        inputs = dict(tensordict.select(*self.in_keys, strict=False).items(True, True))
+        outputs: Any = []
+        for i, model in enumerate(self.models):
+            own = {
+                key: x.narrow(agent_dim, i, 1) if key[0] == self.agent_group else x
+                for key, x in inputs.items()
+            }
+            with torch.set_grad_enabled(torch.is_grad_enabled() and i in self.learners):
+                outputs.append(model(TensorDict(own, tensordict.batch_size)))
+        for key in outputs[0].keys(True, True) - inputs.keys():
+            tensordict.set(key, torch.cat([output.get(key) for output in outputs], agent_dim))
+        return tensordict
+
+
+@dataclass
+class OwnModelsConfig:
+    """Stands in for a model's config where an algorithm builds its policy.
+
+    Attributes:
+        config: of each agent's model.
+    """
+
+    config: ModelConfig
+
+    def get_model(self, **host: Any) -> OwnModels:
+        """As :meth:`benchmarl.models.common.ModelConfig.get_model`."""
+        return OwnModels(self.config, **host)
+
+
+def _of_agent(spec: Composite, i: int) -> Composite:
+    return Composite({group: entries[i : i + 1] for group, entries in spec.items()})
+
+
+def _check_reads_one_agent(config: ModelConfig) -> None:
+    if isinstance(config, GnnConfig):
+        raise ValueError(
+            "a gnn exchanges messages between agents, but here each agent has a model of its own "
+            "that sees this agent alone; choose another model for the policy, for example "
+            "model=layers/mlp"
+        )
+    if isinstance(config, SequenceModelConfig):
+        for part in config.model_configs:
+            _check_reads_one_agent(part)
+    if isinstance(config, EnsembleModelConfig):
+        for part in config.model_configs_map.values():
+            _check_reads_one_agent(part)
