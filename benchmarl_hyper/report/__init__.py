@@ -15,8 +15,10 @@ __all__ = ["summary", "write"]
 
 
 class SummaryCallback(Callback):
-    """Hydra callback: print the table when a multirun has ended."""
+    """Hydra callback: print the table and write the report when a multirun has ended."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Read the sweep's folder and print."""
-        print(f"\n{summary([Path(config.hydra.sweep.dir)])}\n\nRuns: {config.hydra.sweep.dir}")
+        """Read the sweep's folder."""
+        folder = Path(config.hydra.sweep.dir)
+        print(f"\n{summary([folder])}\n\nRuns: {folder}")
+        print(f"Report: {write([folder])}")
