@@ -12,7 +12,7 @@ from statistics import mean, median
 
 from learning import run
 
-from benchmarl_hyper.report import read_runs
+from benchmarl_hyper.report.results import read
 from benchmarl_hyper.tables import table
 
 # Logged value, and how a run's measurements become one number.
@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
     run("diagnostics", folder)
     scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for job in sorted(path.parent for path in folder.rglob("diagnostics.jsonl")):
-        (result,) = read_runs(job)
+        (result,) = read([job]).runs
         for name, reduce in MEASURES.items():
             scores[result.label][name].append(reduce(logged(job, name)))
     rows = [

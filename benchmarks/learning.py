@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarl_hyper.report import read_runs
+from benchmarl_hyper.report.results import read
 from benchmarl_hyper.tables import table
 
 HERE = Path(__file__).parent / "learning"
@@ -35,7 +35,7 @@ def main(folder: Path) -> None:
     for suite, (_, factor) in MEASURES.items():
         run(suite, folder / suite)
         scores = defaultdict(list)
-        for result in read_runs(folder / suite):
+        for result in read([folder / suite]).runs:
             scores[result.label].append(result.final_return * factor)
         for label, values in scores.items():
             mean = sum(values) / len(values)
