@@ -14,11 +14,15 @@ class Layer(NamedTuple):
 
     Attributes:
         weight: ``[n or 1, in, out]``, applied as ``x @ weight``.
-        bias: ``[n or 1, out]``.
+        bias: ``[n or 1, out]``, or ``[n or 1, 1, out]``, which saves a step.
     """
 
     weight: Tensor
     bias: Tensor
+
+    def merged(self) -> Layer:
+        """Itself."""
+        return self
 
 
 class LowRankLayer(NamedTuple):
@@ -68,12 +72,23 @@ def target_mlp(
 
 def _linear(x: Tensor, layer: Layer | LowRankLayer) -> Tensor:
     if isinstance(layer, LowRankLayer):
-        base, left, right, bias = layer
-        x = x.expand(len(left), -1, -1)
-        own = torch.baddbmm(bias.unsqueeze(1), x @ left, right)
-        common = x.reshape(-1, x.shape[-1])  # one product for everybody
-        return torch.addmm(own.flatten(0, 1), common, base[0]).view(own.shape)
+        return _low_rank(x, layer)
     weight, bias = layer
-    if len(weight) == 1:  # one matrix for everybody: a plain product, however many agents
-        return x @ weight[0] + bias.unsqueeze(1)
-    return torch.baddbmm(bias.unsqueeze(1), x.expand(len(weight), -1, -1), weight)
+    if bias.dim() == 2:
+        bias = bias.unsqueeze(1)
+    n_inputs, n_weights, n_biases = x.size(0), weight.size(0), bias.size(0)
+    if n_inputs == n_weights >= n_biases:
+        return torch.baddbmm(bias, x, weight)
+    if n_weights == n_biases == 1:  # a plain product, however many agents
+        common = x.reshape(1, -1, x.size(-1))
+        return torch.baddbmm(bias, common, weight).view(n_inputs, -1, bias.size(-1))
+    n = max(n_inputs, n_weights, n_biases)
+    return torch.baddbmm(bias, x.expand(n, -1, -1), weight.expand(n, -1, -1))
+
+
+def _low_rank(x: Tensor, layer: LowRankLayer) -> Tensor:
+    base, left, right, bias = layer
+    x = x.expand(left.size(0), -1, -1)
+    own = torch.baddbmm(bias.unsqueeze(1), x @ left, right)
+    common = x.reshape(-1, x.size(-1))  # one product for everybody
+    return torch.addmm(own.flatten(0, 1), common, base.squeeze(0)).view(own.shape)

@@ -96,9 +96,11 @@ class Head(nn.Module):
 
 
 def _combine(code: Tensor | None, rows: Tensor, offset: Tensor | None) -> Tensor:
-    if code is not None:
-        rows = (code @ rows.flatten(1)).unflatten(1, rows.shape[1:])
-    return rows if offset is None else rows + offset
+    if code is None:
+        return rows if offset is None else rows + offset
+    flat = rows.flatten(1)
+    made = code @ flat if offset is None else torch.addmm(offset.flatten(1), code, flat)
+    return made.view(-1, *rows.shape[1:])
 
 
 class Table(nn.ModuleList):
@@ -146,7 +148,7 @@ class Codes(nn.Module):
             code = torch.relu(target_mlp(code, self.trunks(), torch.relu))
         if self.code_norm == "unit":
             code = nn.functional.normalize(code, dim=-1)
-        return code.expand(self.n_trunks, -1, -1)
+        return code if len(code) == self.n_trunks else code.expand(self.n_trunks, -1, -1)
 
 
 class Hypernetwork(Codes):

@@ -29,6 +29,9 @@ Generator = Callable[[int, Sequence[LayerSpec]], nn.Module]
 OUT_GAINS = {"logits": 0.01, "param": 0.01}
 VALUE_GAIN = 1.0
 
+# Activations whose derivative needs nothing but their result may overwrite what they read.
+IN_PLACE = {nn.Tanh: torch.tanh_, nn.ReLU: torch.relu_, nn.Sigmoid: torch.sigmoid_}
+
 
 class GeneratedMlp(Model):
     """An MLP per agent whose weights a generator writes.
@@ -78,6 +81,7 @@ class GeneratedMlp(Model):
                 f"activation_class {activation_class.__name__} has parameters, which all agents "
                 "would share; choose one without, for example torch.nn.Tanh"
             )
+        self._activate = IN_PLACE.get(type(self.activation), self.activation)
         generator = make_generator(self.n_agents, layer_specs(self.sizes, init, gain))
         self.generator = generator.to(self.device)
 
@@ -118,23 +122,38 @@ class GeneratedMlp(Model):
         )
 
     def _forward(self, tensordict: TensorDictBase) -> TensorDictBase:
-        start = -self.num_feature_dims
-        x = torch.cat([tensordict.get(key).flatten(start) for key in self.in_keys], dim=-1)
+        inputs = [tensordict.get(key) for key in self.in_keys]
+        if self.num_feature_dims > 1:
+            inputs = [x.flatten(-self.num_feature_dims) for x in inputs]
+        x = inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=-1)
         tensordict.set(self.out_key, self._run_agents(x))
         return tensordict
 
     def _run_agents(self, x: Tensor) -> Tensor:
+        """From ``[*batch, n, in]``, or ``[*batch, in]``, to ``[*batch, n, out]`` or without n."""
+        own_inputs = self.input_has_agent_dim and not self.centralised
+        if own_inputs and x.dim() == 3 and not self.one_network:
+            return self._run_networks(x.transpose(0, 1)).transpose(0, 1)
         batch = x.shape[: -2 if self.input_has_agent_dim else -1]
-        n_inputs = self.n_agents if self.input_has_agent_dim and not self.centralised else 1
-        x = x.reshape(-1, n_inputs, self.sizes[0]).transpose(0, 1)
-        y = target_mlp(x, self._layers(x.shape[1]), self.activation)
+        if own_inputs and not self.one_network:
+            flat = x.reshape(-1, self.n_agents, self.sizes[0])
+            return self._run_agents(flat).reshape(*batch, self.n_agents, -1)
+        y = self._run_networks(x.reshape(1, -1, self.sizes[0]))
+        if own_inputs:
+            return y.reshape(*batch, self.n_agents, -1)
         if not self.output_has_agent_dim:
             return y[0].reshape(*batch, -1)
         return y.expand(self.n_agents, -1, -1).transpose(0, 1).reshape(*batch, self.n_agents, -1)
 
+    def _run_networks(self, x: Tensor) -> Tensor:
+        return target_mlp(x, self._layers(x.size(1)), self._activate)
+
     def _layers(self, n_rows: int) -> Sequence[Layer | LowRankLayer]:
         """What to run ``n_rows`` inputs per network on."""
-        return once(self.generator)
+        return once(self._generated)
+
+    def _generated(self) -> list[Layer]:
+        return [Layer(weight, bias.unsqueeze(1)) for weight, bias in self.generator()]
 
     def _perform_checks(self) -> None:
         super()._perform_checks()

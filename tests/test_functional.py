@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarl_hyper.functional import Layer, target_mlp
+from benchmarl_hyper.functional import Layer, LowRankLayer, target_mlp
 
 SIZES = [5, 7, 6, 2]
 
@@ -42,6 +42,22 @@ def test_one_weight_with_a_bias_per_agent():
     for i in range(3):
         own = [Layer(layers[0].weight, biases[i : i + 1]), *layers[1:]]
         torch.testing.assert_close(y[i], sequential(own, 0)(x[i]), atol=1e-6, rtol=1e-6)
+
+
+def test_a_bias_may_have_a_dimension_for_the_batch():
+    x, layers = torch.randn(3, 4, SIZES[0]), random_layers(3)
+    ready = [Layer(weight, bias.unsqueeze(1)) for weight, bias in layers]
+    assert torch.equal(target_mlp(x, ready, torch.tanh), target_mlp(x, layers, torch.tanh))
+
+
+def test_products_of_low_rank_equal_full_weights():
+    x, (weight, bias) = torch.randn(1, 4, 5), random_layers(3)[0]
+    layer = LowRankLayer(torch.randn(1, 5, 7), torch.randn(3, 5, 2), torch.randn(3, 2, 7), bias)
+    merged = layer.merged()
+    torch.testing.assert_close(merged.weight, layer.base + layer.left @ layer.right)
+    y = target_mlp(x, [layer], torch.tanh)
+    torch.testing.assert_close(y, target_mlp(x, [merged], torch.tanh))
+    assert Layer(weight, bias).merged().weight is weight
 
 
 def test_no_hidden_layer_is_an_affine_map():

@@ -16,6 +16,8 @@ from host_requests import (
 from torch import nn
 from torchrl.modules import MLP, MultiAgentMLP
 
+from benchmarl_hyper.functional import target_mlp
+
 N, F, OUT = 3, 5, 2
 CELLS = [8, 8]
 ID_VARIANTS = [name for name in VARIANTS if name != "fups"]
@@ -132,6 +134,22 @@ def test_one_agent_policy(variant):
     model = randomise(policy(config_of(variant), n_agents=1))
     observation = torch.randn(4, 1, F)
     close(call(model, observation), multi_agent_mlp(model, n_agents=1)(observation))
+
+
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU, nn.Sigmoid, nn.ELU, nn.GELU])
+def test_activations_that_overwrite_compute_the_same(activation):
+    model = randomise(policy(config_of("nops", activation_class=activation)))
+    x = torch.randn(4, N, F, requires_grad=True)
+    kept = x.detach().clone()
+    y = target_mlp(x.transpose(0, 1), model.generate(), activation()).transpose(0, 1)
+    gradients = torch.autograd.grad(y.square().sum(), [x, *model.parameters()])
+    z = call(model, x)
+    assert torch.equal(y, z)
+    assert torch.equal(x, kept)
+    for one, other in zip(
+        gradients, torch.autograd.grad(z.square().sum(), [x, *model.parameters()]), strict=True
+    ):
+        torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
