@@ -7,6 +7,7 @@ from benchmarl_hyper.initialisation import layer_specs
 from benchmarl_hyper.lowrank import LowRankHypernetwork
 
 SIZES, GAIN = [12, 48, 48, 2], 0.01
+SIDES = SIZES[:2], SIZES[1:3]  # of the layers that are written as products
 ORTHOGONAL = layer_specs(SIZES, "orthogonal", GAIN)
 
 
@@ -23,18 +24,19 @@ def test_equals_its_equations():
     (trunk,) = generator.trunks
     code = torch.relu(generator.embedding() @ trunk.weight[0] + trunk.bias[0])
     code = code / code.norm(dim=1, keepdim=True)
-    written = code @ generator.head.weight
-    for (weight, bias), base, (i, o, _) in zip(
-        generator(), generator.base, ORTHOGONAL, strict=True
+    written = code @ generator.head.weight + generator.head.offset
+    first, second, last = generator()
+    for (weight, bias), base, i, o in zip(
+        (first, second), generator.head.base, *SIDES, strict=True
     ):
-        r = min(4, i, o)
         left, right, own_bias, written = written.split(
-            [i * r, r * o, o, written.shape[1] - i * r - r * o - o], dim=1
+            [i * 4, 4 * o, o, written.shape[1] - 4 * (i + o) - o], dim=1
         )
-        product = left.view(3, i, r) @ right.view(3, r, o)
-        torch.testing.assert_close(weight, base.weight + product)
-        torch.testing.assert_close(bias, base.bias + own_bias)
-    assert written.shape[1] == 0
+        torch.testing.assert_close(weight, base + left.view(3, i, 4) @ right.view(3, 4, o))
+        torch.testing.assert_close(bias, own_bias)
+    weight, bias = written.split([48 * 2, 2], dim=1)  # factors would be larger than the matrix
+    torch.testing.assert_close(last.weight, weight.view(3, 48, 2))
+    torch.testing.assert_close(last.bias, bias)
 
 
 @pytest.mark.parametrize("scheme", ["orthogonal", "torch"])
@@ -54,14 +56,21 @@ def test_matrices_start_at_the_scale_of_the_other_variants(dim, cells, scheme):
         assert spectral.mean() < 2 * torch.linalg.matrix_norm(plain, 2).mean()
 
 
-def test_agents_start_different_by_their_products_alone():
+def test_agents_start_different_by_products_of_the_rank():
     generator = hypernetwork()
-    for layer in generator.factors():
+    *products, last = generator.head(generator.codes()[0])
+    for layer in products:
         own = layer.merged().weight - layer.base
-        assert torch.linalg.matrix_rank(own).tolist() == [layer.left.shape[-1]] * 5
-        flat = own.flatten(1)
-        assert torch.cdist(flat, flat).add(torch.eye(5)).min() > 0.2 * flat.norm(dim=1).min()
+        assert torch.linalg.matrix_rank(own).tolist() == [4] * 5
+        assert differences(own).min() > 0.2
         assert not layer.bias.any()
+    assert differences(last.weight).min() > 0.2
+
+
+def differences(matrices):
+    """Between all pairs, relative to the mean norm."""
+    flat = matrices.flatten(1)
+    return torch.nn.functional.pdist(flat) / flat.norm(dim=1).mean()
 
 
 def test_parameters_are_constant_but_for_an_embedding_per_agent():
@@ -75,7 +84,7 @@ def test_factors_compute_what_full_weights_compute(batch, n_inputs):
     generator = hypernetwork()
     x = torch.randn(batch, n_inputs, SIZES[0]).transpose(0, 1)
     expected = target_mlp(x, generator(), torch.tanh)
-    y = target_mlp(x, generator.factors(), torch.tanh)
+    y = target_mlp(x, generator.head(generator.codes()[0]), torch.tanh)
     assert y.shape == (5, batch, 2)
     torch.testing.assert_close(y, expected, atol=1e-6, rtol=1e-5)
 
