@@ -1,0 +1,90 @@
+"""From 4 to 1024 agents: ``python benchmarks/scale.py``.
+
+Policies of [64, 64] on 10 environments without gradient, their parameters, and the memory that a
+training step of a policy on a minibatch of 256 adds at its peak, in a process of its own, to what
+was loaded before. One torch thread.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+
+import torch
+from networks import OURS, SHARED, UNSHARED, network, observations
+from timing import DEVICE, Times, header, verdict
+
+from benchmarl_hyper.rollouts import fixed_parameters
+from benchmarl_hyper.tables import table
+
+AGENTS, CELLS, ENVS, MINIBATCH = (4, 16, 64, 256, 1024), [64, 64], 10, 256
+NAMES = ["nops", "hypermarl_linear", "hypermarl_mlp", "hypermarl_lowrank", SHARED, UNSHARED]
+TARGET = 1.2
+
+
+def times_per_agent(name: str) -> dict[int, Times]:
+    """Of a forward, with that at 16 agents beside each."""
+    models = {n: network(name, n, CELLS) for n in AGENTS}
+    data = {n: observations(n, ENVS) for n in AGENTS}
+
+    def call(n: int):
+        return lambda: models[n](data[n])
+
+    with torch.no_grad(), fixed_parameters():
+        return {n: Times({"16": call(16), "n": call(n)}, rounds=51) for n in AGENTS}
+
+
+def peak_memory(name: str) -> dict[int, float]:
+    """MiB that building a policy and training it once adds; larger teams come later."""
+    torch.set_num_threads(1)
+    _train(network(name, 2, CELLS), 2)  # what is loaded on the first use
+    before, peaks = _peak(), {}
+    for n in AGENTS:
+        _train(network(name, n, CELLS), n)
+        peaks[n] = _peak() - before
+    return peaks
+
+
+def _train(model: torch.nn.Module, n_agents: int) -> None:
+    optimiser = torch.optim.Adam(model.parameters(), fused=True)
+    model(observations(n_agents, MINIBATCH)).get(("agents", "logits")).square().mean().backward()
+    optimiser.step()
+
+
+def _peak() -> float:
+    if DEVICE == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def main() -> None:
+    """Measure and print."""
+    torch.set_num_threads(1)
+    rows, summary = [], []
+    context = multiprocessing.get_context("spawn")
+    for name in NAMES:
+        times = times_per_agent(name)
+        ratios = {n: times[n].ratio("n", "16") * 16 / n for n in AGENTS}
+        counts = {n: sum(p.numel() for p in network(name, n, CELLS).parameters()) for n in AGENTS}
+        with context.Pool(1) as pool:
+            memory = pool.apply(peak_memory, (name,))
+        for n in AGENTS:
+            time = f"{times[n].median('n') / n * 1e6:.2f}"
+            rows.append(
+                [name, str(n), time, f"{ratios[n]:.2f}", f"{counts[n]:,}", f"{memory:,.0f}"]
+            )
+        summary.append([name, "time per agent, 1024 / 16", f"{ratios[1024]:.2f}", str(TARGET)])
+        summary[-1].append(verdict(ratios[1024], TARGET) if name in OURS else "")
+        growth = (counts[1024] - counts[4]) / 1020
+        summary.append([name, "parameters per further agent", f"{growth:,.0f}", "", ""])
+    print(header())
+    columns = ["model", "agents", "us per agent", "/ at 16", "parameters", "peak MiB of training"]
+    print(table([columns, *rows]))
+    print()
+    print(table([["model", "what", "value", "target", ""], *summary]))
+
+
+if __name__ == "__main__":
+    main()
