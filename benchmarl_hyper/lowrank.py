@@ -97,13 +97,16 @@ class LowRankHypernetwork(Codes):
         specs: the target layers.
         rank: see :class:`LowRankHead`.
         **codes: see :class:`~benchmarl_hyper.generators.Codes`.
+
+    Attributes:
+        few_rows: up to so many inputs per agent, :meth:`factors` are faster than full weights.
     """
 
     def __init__(self, n_agents: int, specs: Sequence[LayerSpec], rank: int, **codes: Any):
         super().__init__(n_agents, n_trunks=1, **codes)
         self.head = LowRankHead(self.n_codes, specs, rank)
-        self.n_weights = n_agents * sum(i * o for i, o, _ in specs)
-        self.few_rows = max(i * o // (4 * (i + o)) for i, o, _ in specs)
+        is_many = n_agents * sum(i * o for i, o, _ in specs) >= MANY_WEIGHTS
+        self.few_rows = is_many * max(i * o // (4 * (i + o)) for i, o, _ in specs)
         self.is_large = [i * o >= LARGE_LAYER for i, o, _ in specs]
 
     def forward(self) -> list[Layer]:
@@ -115,10 +118,6 @@ class LowRankHypernetwork(Codes):
         layers = self.head(self.codes().squeeze(0))
         pairs = zip(layers, self.is_large, strict=True)
         return [layer if is_large else layer.merged() for layer, is_large in pairs]
-
-    def pays_unmerged(self, n_rows: int) -> bool:
-        """Whether factors are faster than full weights on ``n_rows`` inputs per agent."""
-        return self.n_weights >= MANY_WEIGHTS and n_rows <= self.few_rows
 
 
 def with_room(spec: LayerSpec, rank: int | None) -> LayerSpec:

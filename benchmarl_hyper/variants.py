@@ -200,9 +200,10 @@ class HypermarlLowrank(GeneratedMlp):
             rank=rank,
         )
         super().__init__(make_generator, **kwargs)
+        self.few_rows = self.generator.few_rows
 
     def _layers(self, n_rows: int) -> Sequence[Layer | LowRankLayer]:
-        if not torch.is_grad_enabled() and self.generator.pays_unmerged(n_rows):
+        if n_rows <= self.few_rows and not torch.is_grad_enabled():
             return once(self.generator.factors)
         return super()._layers(n_rows)
 
