@@ -72,9 +72,8 @@ def main() -> None:
             memory = pool.apply(peak_memory, (name,))
         for n in AGENTS:
             time = f"{times[n].median('n') / n * 1e6:.2f}"
-            rows.append(
-                [name, str(n), time, f"{ratios[n]:.2f}", f"{counts[n]:,}", f"{memory:,.0f}"]
-            )
+            row = [name, str(n), time, f"{ratios[n]:.2f}", f"{counts[n]:,}"]
+            rows.append([*row, f"{memory[n]:,.0f}"])
         summary.append([name, "time per agent, 1024 / 16", f"{ratios[1024]:.2f}", str(TARGET)])
         summary[-1].append(verdict(ratios[1024], TARGET) if name in OURS else "")
         growth = (counts[1024] - counts[4]) / 1020

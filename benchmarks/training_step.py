@@ -1,7 +1,7 @@
 """A training step of policy and critic: ``python benchmarks/training_step.py``.
 
-Forward, backward and fused Adam of both, four agents, a minibatch of 1024. One torch thread, all
-models in turns; medians.
+Forward, backward and fused Adam of both, four agents, a minibatch of 1024; and of that, generating
+the weights and passing a gradient back from them. One torch thread, all models in turns; medians.
 """
 
 from __future__ import annotations
@@ -47,15 +47,35 @@ def step(name: str, cells: list[int]) -> Callable[[], None]:
     return run
 
 
+def generation(name: str, cells: list[int]) -> Callable[[], None]:
+    """A function that generates the weights of a policy and a critic and goes back from them."""
+    models = [network(name, N_AGENTS, cells, critic) for critic in (False, True)]
+
+    def tensors(model):
+        return [tensor for layer in model.generate() for tensor in layer]
+
+    gradients = [[torch.randn_like(tensor) for tensor in tensors(model)] for model in models]
+
+    def run() -> None:
+        for model, gradient in zip(models, gradients, strict=True):
+            torch.autograd.backward(tensors(model), gradient)
+            model.zero_grad()
+
+    return run
+
+
 def main() -> None:
     """Measure and print."""
     torch.set_num_threads(1)
     rows, summary = [], []
     for cells, targets in TARGETS.items():
         names = [*OURS, SHARED, UNSHARED]
-        times = Times({name: step(name, list(cells)) for name in names}, rounds=41)
+        functions = {name: step(name, list(cells)) for name in names}
+        functions |= {f"{name}, generation": generation(name, list(cells)) for name in OURS}
+        times = Times(functions, rounds=41)
         rows += [
             [str(list(cells)), name, f"{times.median(name) * 1e3:.2f}"]
+            + [f"{times.median(f'{name}, generation') * 1e3:.2f}" if name in OURS else "-"]
             + [f"{times.ratio(name, other):.2f}" for other in ("nops", SHARED, UNSHARED)]
             for name in names
         ]
@@ -64,7 +84,7 @@ def main() -> None:
             met = verdict(ratio, target)
             summary.append([str(list(cells)), name, reference, f"{ratio:.2f}", str(target), met])
     print(header())
-    columns = ["cells", "model", "ms", "/ nops", f"/ {SHARED}", f"/ {UNSHARED}"]
+    columns = ["cells", "model", "ms", "of it generation", "/ nops", f"/ {SHARED}", f"/ {UNSHARED}"]
     print(table([columns, *rows]))
     print()
     print(table([["cells", "model", "against", "ratio", "target", ""], *summary]))
