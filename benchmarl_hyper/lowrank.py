@@ -22,8 +22,8 @@ class LowRankHead(nn.Module):
     """Linear map from codes to the layers of every agent's network.
 
     ``W_i = W + A_i B_i``, where ``W`` is learned and shared by all agents, and where ``A_i``,
-    ``B_i`` and the biases are linear in the code, with offsets. Where the factors would be no
-    smaller than a matrix, ``W_i`` itself is linear in the code, and its offset is the base.
+    ``B_i`` and the biases are linear in the code, with offsets. Where factors would have more than
+    half the numbers of a matrix, ``W_i`` itself is linear in the code, and its offset is the base.
     One matrix writes all of them: one product, and slices of it are the layers.
 
     Args:
@@ -36,7 +36,8 @@ class LowRankHead(nn.Module):
         super().__init__()
         ranks = [min(rank, i, o) for i, o, _ in specs]
         self.ranks = [
-            r if r * (i + o) < i * o else None for (i, o, _), r in zip(specs, ranks, strict=True)
+            r if 2 * r * (i + o) <= i * o else None
+            for (i, o, _), r in zip(specs, ranks, strict=True)
         ]
         self.specs = [with_room(spec, r) for spec, r in zip(specs, self.ranks, strict=True)]
         self.sizes: list[int] = []

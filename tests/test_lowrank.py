@@ -34,7 +34,7 @@ def test_equals_its_equations():
         )
         torch.testing.assert_close(weight, base + left.view(3, i, 4) @ right.view(3, 4, o))
         torch.testing.assert_close(bias, own_bias)
-    weight, bias = written.split([48 * 2, 2], dim=1)  # factors would be larger than the matrix
+    weight, bias = written.split([48 * 2, 2], dim=1)  # factors would hardly be smaller
     torch.testing.assert_close(last.weight, weight.view(3, 48, 2))
     torch.testing.assert_close(last.bias, bias)
 
