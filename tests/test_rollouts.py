@@ -228,7 +228,8 @@ def test_a_vmapped_call_leaves_nothing(variant):
     expected = call(model, OBSERVATION)
     with fixed_parameters():
         ensemble = torch.vmap(functional, (0,))(stacked)
-        torch.testing.assert_close(ensemble[0], expected)
+        # Batched, products sum in another order
+        torch.testing.assert_close(ensemble[0], expected, rtol=1e-4, atol=1e-4)
         assert not torch.allclose(ensemble[1], expected)
         assert torch.equal(call(model, OBSERVATION), expected)
 
