@@ -234,8 +234,8 @@ def _refuse_twins(runs: Sequence[Run]) -> None:
         if key in seen:
             raise ValueError(
                 f"two runs of task {run.task} have label {run.label} and seed {run.seed}: "
-                f"{seen[key].folder} and {run.folder}; run one of them with label=<another name>, "
-                "or give only one of the folders"
+                f"{seen[key].folder} and {run.folder}; give only one of the folders, or "
+                "run one of them as a variant of another name"
             )
         seen[key] = run
 
