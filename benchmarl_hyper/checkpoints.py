@@ -15,6 +15,12 @@ from benchmarl.environments import TaskClass
 from benchmarl.experiment import Experiment, ExperimentConfig
 
 
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints of a run's ``checkpoints`` folder, oldest first."""
+    found = folder.glob("checkpoint_*.pt")
+    return sorted(found, key=lambda path: int(path.stem.removeprefix("checkpoint_")))
+
+
 class Settings(NamedTuple):
     """What BenchMARL pickles next to the checkpoints of a run, the first two entries as one."""
 

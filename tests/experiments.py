@@ -73,11 +73,12 @@ def experiment(
     continuous=True,
     critic_model=None,
     callbacks=(),
+    kind=Experiment,
     **changes,
 ):
     """An experiment with our models for policy and critic; ``model`` may be a variant's name."""
     config = config_of(model) if isinstance(model, str) else model
-    return Experiment(
+    return kind(
         task=task(),
         algorithm_config=algorithm_config(algorithm) if isinstance(algorithm, str) else algorithm,
         model_config=config,
