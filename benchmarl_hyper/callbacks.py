@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
 import torch
 from benchmarl.experiment import Callback
-from benchmarl.experiment.logger import JsonWriter
 from tensordict import TensorDictBase
 from torch import Tensor
 
@@ -30,37 +27,7 @@ from benchmarl_hyper.gradients import (
     minibatch_variance,
 )
 from benchmarl_hyper.observations import load
-
-
-class VariantLabelCallback(Callback):
-    """Record results under ``<algorithm>_<variant>``.
-
-    BenchMARL keys its results by algorithm alone, so that two variants with one seed would
-    overwrite each other when their files are merged.
-
-    Args:
-        variant: the label.
-    """
-
-    def __init__(self, variant: str):
-        super().__init__()
-        self.variant = variant
-
-    def on_setup(self) -> None:
-        """Replace the experiment's JSON writer by one with the label."""
-        run = self.experiment
-        if run.config.create_json:
-            run.logger.json_writer = JsonWriter(
-                folder=run.folder_name,
-                name=f"{run.name}.json",
-                algorithm_name=f"{run.algorithm_name}_{self.variant}",
-                task_name=run.task_name,
-                environment_name=run.environment_name,
-                seed=run.seed,
-            )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return _without_experiment(self)
+from benchmarl_hyper.recording import log_scalars, record_matrix, without_experiment
 
 
 class SndCallback(Callback):
@@ -125,12 +92,11 @@ class SndCallback(Callback):
         for group, (suffix, batches) in product(run.group_map, steps.items()):
             policy = run.algorithm.get_policy_for_loss(group)
             for name, matrix in group_distances(policy, batches, group, run.config.train_device):
-                value = {f"eval/{group}/{name}{suffix}": snd(matrix).item()}
-                run.logger.log(value, step=run.n_iters_performed)
-                _record(run, group, name + suffix, matrix)
+                log_scalars(run, "eval", group, {name + suffix: snd(matrix).item()})
+                record_matrix(run, group, name + suffix, matrix)
 
     def __getstate__(self) -> dict[str, Any]:
-        return _without_experiment(self)
+        return without_experiment(self)
 
 
 class GradientCallback(Callback):
@@ -189,18 +155,15 @@ class GradientCallback(Callback):
         if generated is not None:
             norms = torch.stack([generated, by_agent.norm(dim=-1)], dim=-1)
             values["gradient_norm_generated"], values["gradient_norm_parameters"] = norms.mean(0)
-            _record(run, group, "gradient_norms", norms)
+            record_matrix(run, group, "gradient_norms", norms)
         if n_agents > 1:
             cosines = cosine_similarities(by_agent)
             values["gradient_conflict"], values["gradient_conflict_share"] = conflict(cosines)
-            _record(run, group, "gradient_cosine", cosines)
-        run.logger.log(
-            {f"train/{group}/{name}": value.item() for name, value in values.items()},
-            step=iteration,
-        )
+            record_matrix(run, group, "gradient_cosine", cosines)
+        log_scalars(run, "train", group, {name: value.item() for name, value in values.items()})
 
     def __getstate__(self) -> dict[str, Any]:
-        return _without_experiment(self)
+        return without_experiment(self)
 
 
 class EmbeddingCallback(Callback):
@@ -229,26 +192,21 @@ class EmbeddingCallback(Callback):
             table = tables[-1].cpu()  # of a sequence, the model nearest to the action
             axes = self.axes.setdefault(group, principal_axes(table))
             distances = 1 - cosine_similarities(table)
-            mean = snd(distances).item()
-            run.logger.log({f"eval/{group}/embedding_distance": mean}, step=run.n_iters_performed)
-            _record(run, group, "embedding_distance", distances)
-            _record(run, group, "embedding", table)
-            _record(run, group, "embedding_projection", table @ axes)
+            log_scalars(run, "eval", group, {"embedding_distance": snd(distances).item()})
+            record_matrix(run, group, "embedding_distance", distances)
+            record_matrix(run, group, "embedding", table)
+            record_matrix(run, group, "embedding_projection", table @ axes)
+
+    def on_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Put the directions of the projection into a checkpoint."""
+        state_dict["embedding_axes"] = self.axes
+
+    def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take them from there."""
+        self.axes = state_dict.get("embedding_axes", {})
 
     def __getstate__(self) -> dict[str, Any]:
-        return _without_experiment(self)
-
-
-def _record(run: Any, group: str, name: str, matrix: Tensor) -> None:
-    """Append a matrix with a row per agent to the run's diagnostics; nan becomes null."""
-    rows = [[x if math.isfinite(x) else None for x in row] for row in matrix.tolist()]
-    entry = {"frames": run.total_frames, "group": group, "name": name, "matrix": rows}
-    with open(run.folder_name / "diagnostics.jsonl", "a") as file:
-        file.write(json.dumps(entry) + "\n")
-
-
-def _without_experiment(callback: Callback) -> dict[str, Any]:
-    return {**callback.__dict__, "experiment": None}  # BenchMARL pickles us, and sets it anew
+        return without_experiment(self)
 
 
 CALLBACKS: dict[str, type[Callback]] = {

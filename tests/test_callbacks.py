@@ -14,6 +14,7 @@ from benchmarl_hyper.callbacks import (
     SndCallback,
     callbacks_named,
 )
+from benchmarl_hyper.experiment import ResumableExperiment
 from benchmarl_hyper.gathering import (
     everyone_on_everything,
     group_distances,
@@ -40,8 +41,9 @@ def every_callback():
 
 
 def diagnostics(run):
+    """The matrices."""
     with open(run.folder_name / "diagnostics.jsonl") as file:
-        return [json.loads(line) for line in file]
+        return [entry for entry in map(json.loads, file) if "matrix" in entry]
 
 
 def logged(run):
@@ -317,3 +319,24 @@ def test_callbacks_by_name():
         ValueError, match="unknown callback snb; the known ones are snd, gradients, embeddings,"
     ):
         callbacks_named(["snd", "snb"])
+
+
+def test_the_projection_of_a_resumed_run_has_the_same_axes(tmp_path):
+    settings = {"kind": ResumableExperiment, "checkpoint_interval": 8}
+    run = experiment(tmp_path, "hypermarl_mlp", callbacks=[EmbeddingCallback()], **settings)
+    run.run()
+    (axes,) = run.callbacks[0].axes.values()
+    checkpoint = run.folder_name / "checkpoints" / "checkpoint_8.pt"
+    settings["restore_file"] = str(checkpoint)
+    again = experiment(tmp_path, "hypermarl_mlp", callbacks=[EmbeddingCallback()], **settings)
+    assert torch.equal(again.callbacks[0].axes["agents"], axes)
+    again.close()
+
+
+def test_scalars_are_in_the_diagnostics_too(tmp_path):
+    run = train(tmp_path, "nops")
+    lines = (run.folder_name / "diagnostics.jsonl").read_text().splitlines()
+    scalars = [entry for entry in map(json.loads, lines) if "value" in entry]
+    csv = next(run.folder_name.rglob("eval_agents_snd.csv")).read_text().split()
+    snd = [entry["value"] for entry in scalars if entry["name"] == "snd"]
+    assert snd == [float(line.split(",")[1]) for line in csv]

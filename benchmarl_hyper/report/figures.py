@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from benchmarl_hyper.report.scores import Band
 from benchmarl_hyper.stats import Estimate
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # one line per glyph table of each PDF
 
 # Okabe and Ito's colours, told apart with any colour vision; the yellow is left out, since it is
 # too pale for lines on white.

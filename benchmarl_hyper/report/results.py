@@ -187,14 +187,15 @@ def _items(value: Any) -> Sequence[tuple[str, Any]]:
 
 
 def _evaluations(steps: Mapping[str, Any]) -> list[Evaluation]:
-    found = {}
+    found: dict[int, Evaluation] = {}
     for key, step in steps.items():
         if not key.startswith("step_"):
             continue
         if "step_count" not in step:
             raise ValueError(f"{key} has no step_count; the file is not BenchMARL's")
         frames = int(step["step_count"])
-        found[frames] = Evaluation(frames, _metrics(step, f"evaluation at {frames} frames"))
+        evaluation = Evaluation(frames, _metrics(step, f"evaluation at {frames} frames"))
+        found.setdefault(frames, evaluation)  # a later one of the same policy is another question
     return [found[frames] for frames in sorted(found)]
 
 
