@@ -4,21 +4,33 @@ Everything that ``python -m benchmarl.run`` takes, and ``variant=<name>``, which
 of policy and critic and the flags of the algorithm that they need::
 
     python -m benchmarl_hyper.run -m algorithm=ippo task=vmas/navigation variant=nops,hypermarl_mlp
+
+Each run has a folder of its own, ``runs/<name>/<task>/<label>/seed_<seed>``. The same command again
+skips what is done, and continues what was interrupted.
 """
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Sequence
-from typing import cast
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, cast
 
 import hydra
 import torch
-from benchmarl.hydra_config import load_experiment_from_hydra
+from benchmarl import hydra_config as host
+from benchmarl.environments import task_config_registry
+from benchmarl.experiment import Callback
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarl_hyper.callbacks import VariantLabelCallback, callbacks_named
+from benchmarl_hyper.callbacks import callbacks_named
+from benchmarl_hyper.experiment import ResumableExperiment
 from benchmarl_hyper.registry import model_config
+from benchmarl_hyper.runs import perform
 
 
 def with_sharing_flags(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictConfig:
@@ -37,26 +49,88 @@ def with_sharing_flags(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictCo
     return cast(DictConfig, OmegaConf.merge(cfg, {"algorithm": flags}))
 
 
-@hydra.main(version_base=None, config_path="pkg://benchmarl_hyper.conf", config_name="run")
-def main(cfg: DictConfig) -> None:
-    """Run one experiment in Hydra's output folder."""
-    hydra_config = HydraConfig.get()
-    choices = OmegaConf.create(hydra_config.runtime.choices)
+def build(
+    cfg: DictConfig,
+    task: str,
+    folder: Path,
+    checkpoint: Path | None,
+    callbacks: Sequence[Callback],
+) -> ResumableExperiment:
+    """The experiment of a configuration.
+
+    Args:
+        cfg: BenchMARL's configuration and ours.
+        task: BenchMARL's name, for example ``vmas/navigation``.
+        folder: where it saves.
+        checkpoint: where it continues; None for the beginning.
+        callbacks: besides those that the configuration names.
+
+    Raises:
+        ValueError: for settings that do not fit together, and unknown names.
+    """
     for part in (cfg.model, cfg.critic_model):
         if "name" in part:  # sequences have layers instead
             model_config(part.name)
-    torch.set_num_threads(cfg.num_threads)
-    print(f"\nAlgorithm: {choices.algorithm}, Task: {choices.task}, Variant: {choices.variant}")
-    experiment = load_experiment_from_hydra(
-        with_sharing_flags(cfg, hydra_config.overrides.task),
-        task_name=choices.task,
-        callbacks=[
-            VariantLabelCallback(choices.variant),
-            *callbacks_named(cfg.callbacks, cfg.snd_observations),
-        ],
+    places = {"save_folder": str(folder), "restore_file": checkpoint and str(checkpoint)}
+    experiment = cast(DictConfig, OmegaConf.merge(cfg.experiment, places))
+    return ResumableExperiment(
+        task=host.load_task_config_from_hydra(cfg.task, task),
+        algorithm_config=host.load_algorithm_config_from_hydra(cfg.algorithm),
+        model_config=host.load_model_config_from_hydra(cfg.model),
+        critic_model_config=host.load_model_config_from_hydra(cfg.critic_model),
+        seed=cfg.seed,
+        config=host.load_experiment_config_from_hydra(experiment),
+        callbacks=[*callbacks, *callbacks_named(cfg.callbacks, cfg.snd_observations)],
     )
-    experiment.run()
+
+
+@hydra.main(version_base=None, config_path="pkg://benchmarl_hyper.conf", config_name="run")
+def main(cfg: DictConfig) -> None:
+    """Run one experiment in its folder."""
+    hydra_config = HydraConfig.get()
+    choices = cast(dict[str, Any], OmegaConf.to_container(hydra_config.runtime.choices))
+    for key in ("save_folder", "restore_file"):
+        if cfg.experiment[key] is not None:
+            raise ValueError(
+                f"experiment.{key}={cfg.experiment[key]} is not for this runner, which finds the "
+                "folder and the checkpoint of a run by itself; leave it out, and use "
+                "hydra.sweep.dir for the folder of all runs"
+            )
+    torch.set_num_threads(cfg.num_threads)
+    cfg = with_sharing_flags(cfg, hydra_config.overrides.task)
+    label = str(cfg.label).replace("/", "_")
+    folders = (choices["task"].replace("/", "_"), label, f"seed_{cfg.seed}")
+    path = Path(hydra_config.runtime.output_dir, *folders)
+    labels = {
+        **{key: choices[key] for key in ("task", "algorithm", "variant")},
+        "label": label,
+        "seed": cfg.seed,
+        "suite": choices.get("suite"),
+        "overrides": list(hydra_config.overrides.task),
+    }
+    settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+    try:
+        perform(path, labels, settings, lambda *places: build(cfg, choices["task"], *places))
+    except Exception as error:
+        if hydra_config.mode != RunMode.MULTIRUN:
+            raise
+        print(f"{path}: failed: {error!r}")  # others go on, and the end says how many
+
+
+def check_tasks(arguments: Sequence[str]) -> None:
+    """Raise ``SystemExit`` with the known names if a task is unknown: Hydra lists their folders."""
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        names = value.split(",") if key == "task" and re.fullmatch(r"[\w/,-]+", value) else []
+        for name in names:
+            if name not in task_config_registry:
+                near = get_close_matches(name, task_config_registry, n=3, cutoff=0.5)
+                raise SystemExit(
+                    f"unknown task '{name}'; near to it: {', '.join(near) or 'none'}; "
+                    f"the known ones are {', '.join(sorted(task_config_registry))}"
+                )
 
 
 if __name__ == "__main__":
+    check_tasks(sys.argv[1:])
     main()

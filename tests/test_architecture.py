@@ -15,10 +15,10 @@ REPORT = {path.stem: path for path in (PACKAGE / "report").glob("*.py")}
 
 # Downwards only: a module imports from rows below its own, or its own row where it says so.
 LAYERS = [
-    {"export", "run", "teams"},
-    {"registry", "report"},
-    {"callbacks", "happo", "tasks"},
-    {"observations"},
+    {"export", "run", "status", "teams"},
+    {"registry", "report", "runs", "sweep"},
+    {"absolute", "callbacks", "folders", "happo", "tasks"},
+    {"experiment", "observations", "recording"},
     {"formats", "gathering", "networks"},
     {"ensembles", "happo_loss", "variants"},
     {"models"},
@@ -26,7 +26,7 @@ LAYERS = [
     {"generators"},
     {"embeddings"},
     {"diversity", "functional", "gradients", "initialisation", "stats", "tables"}
-    | {"acting", "checkpoints", "own_models", "rollouts"},
+    | {"acting", "checkpoints", "episodes", "own_models", "provenance", "rollouts"},
 ]
 REPORT_LAYERS = [
     {"__main__"},

@@ -54,6 +54,7 @@ def results(folder):
     return {
         (label, seed): {key for key in steps if key.startswith("step_")}
         for path in sorted(folder.rglob("*.json"))
+        if path.stem == path.parent.name
         for tasks in json.loads(path.read_text()).values()
         for labels in tasks.values()
         for label, seeds in labels.items()
@@ -80,7 +81,8 @@ def test_benchmarl_sweeps_with_joblib(tmp_path):
 
 def test_our_runner_labels_tabulates_and_reloads(tmp_path):
     variants = "variant=nops,hypermarl_linear"
-    output = python("-m", "benchmarl_hyper.run", "-m", *TINY_RUN, variants, cwd=tmp_path)
+    keep = "experiment.keep_checkpoints_num=null"
+    output = python("-m", "benchmarl_hyper.run", "-m", *TINY_RUN, variants, keep, cwd=tmp_path)
     labels = {"ippo_nops", "ippo_hypermarl_linear"}
     assert {label for label, _ in results(tmp_path)} == labels
     table = output[output.rindex("final return ") :]
@@ -108,6 +110,32 @@ def test_an_unknown_variant_is_answered_with_the_known_ones(tmp_path):
     output = python("-m", "benchmarl_hyper.run", "variant=nosp", cwd=tmp_path, check=False)
     assert "Could not find 'variant/nosp'" in output
     assert all(variant in output for variant in VARIANTS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "answer", "known"),
+    [
+        ("+suite=quick", "Could not find 'suite/quick'", ["quickstart"]),
+        ("hydra/launcher=slrum", "Could not find 'hydra/launcher/slrum'", ["joblib", "slurm"]),
+        (
+            "task=vmas/balance,vmas/balanse",
+            "unknown task 'vmas/balanse'; near to it: vmas/balance",
+            ["games/specialisation_2", "smacv2/"],
+        ),
+    ],
+)
+def test_unknown_choices_are_answered_with_the_known_ones(tmp_path, wrong, answer, known):
+    output = python("-m", "benchmarl_hyper.run", "-m", wrong, cwd=tmp_path, check=False)
+    assert answer in output
+    assert all(name in output for name in known)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("key", ["save_folder", "restore_file"])
+def test_our_runner_finds_folders_by_itself(tmp_path, key):
+    arguments = [*TINY_RUN, f"experiment.{key}=/nowhere"]
+    output = python("-m", "benchmarl_hyper.run", *arguments, cwd=tmp_path, check=False)
+    assert f"experiment.{key}=/nowhere is not for this runner" in output
 
 
 def test_an_unknown_model_name_is_answered_with_the_known_ones(tmp_path):

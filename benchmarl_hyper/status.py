@@ -1,0 +1,106 @@
+"""How far a sweep is: ``python -m benchmarl_hyper.status DIR``, from any terminal."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from benchmarl_hyper.folders import RunFolder
+from benchmarl_hyper.sweep import last_line, planned, read_plan, records
+from benchmarl_hyper.tables import table
+
+STATES = ("done", "running", "interrupted", "failed", "left")
+
+
+def state(path: Path, record: dict[str, Any]) -> str:
+    """One of ``done``, ``running``, ``failed``, and ``interrupted``, if nobody is at work on it."""
+    if record["status"] != "running":
+        return record["status"]
+    with RunFolder(path).locked(timeout=0) as free:
+        return "interrupted" if free else "running"
+
+
+def status(folder: Path) -> str:
+    """A table for a terminal: runs by task and label, and when the rest may be done.
+
+    Raises:
+        ValueError: for a folder without runs and without a plan.
+    """
+    plan, found = read_plan(folder), records(folder)
+    if not plan and not found:
+        raise ValueError(f"no runs in {folder}; give the folder of a sweep, runs/<name>")
+    states = {path: state(path, record) for path, record in found.items()}
+    n_left = len(plan) - sum(planned(record, plan) for record in found.values())
+    counts = Counter(states.values()) + Counter(left=n_left)
+    total = ", ".join(f"{counts[s]} {s}" for s in STATES if counts[s])
+    lines = [_table(found, states), "", f"{counts.total()} runs: {total}"]
+    return "\n".join([*lines, *_problems(found, states), *_estimate(found, states, n_left)])
+
+
+def _table(found: dict[Path, dict[str, Any]], states: dict[Path, str]) -> str:
+    rows: dict[tuple[str, str], Counter[str]] = {}
+    shares: dict[tuple[str, str], list[float]] = {}
+    for path, record in found.items():
+        key = (record["task"], record["label"])
+        rows.setdefault(key, Counter())[states[path]] += 1
+        shares.setdefault(key, []).append(_share(record))
+    header = ["task", "label", *STATES[:-1], "frames"]
+    body = [
+        [*key, *(str(counts[s] or "") for s in STATES[:-1]), f"{fmean(shares[key]):.0%}"]
+        for key, counts in rows.items()
+    ]
+    return table([header, *body])
+
+
+def _share(record: dict[str, Any]) -> float:
+    return record.get("frames", 0) / (record.get("max_frames") or float("inf"))
+
+
+def _problems(found: dict[Path, dict[str, Any]], states: dict[Path, str]) -> list[str]:
+    return [
+        f"{states[path]}: {path} {last_line(record.get('error'))}".rstrip()
+        for path, record in found.items()
+        if states[path] in ("failed", "interrupted")
+    ]
+
+
+def _estimate(
+    found: dict[Path, dict[str, Any]], states: dict[Path, str], n_left: int
+) -> Iterator[str]:
+    """From the seconds that whole runs have taken, at the number of runs that are at work now."""
+    running = [record for path, record in found.items() if states[path] == "running"]
+    if not running:
+        if n_left or set(states.values()) - {"done"}:
+            yield "nobody is at work; the same command again does the rest"
+        return
+    costs = [record["wall_time_s"] for path, record in found.items() if states[path] == "done"]
+    costs = costs or [r["wall_time_s"] / _share(r) for r in running if r.get("frames")]
+    if costs:
+        todo = n_left + sum(1 - _share(record) for record in running)
+        seconds = todo * fmean(costs) / len(running)
+        yield f"about {_duration(seconds)} to go, {len(running)} at a time"
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(minutes, 1)} min"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarl_hyper.status", description="How far the runs of a folder are."
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="of a sweep: runs/<name>")
+    try:
+        print(status(parser.parse_args(arguments).folder))
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    main()
