@@ -3,6 +3,7 @@
 Importing the package registers the models with BenchMARL.
 """
 
+from benchmarl_hyper.benchmark import VariantBenchmark
 from benchmarl_hyper.callbacks import EmbeddingCallback, GradientCallback, SndCallback
 from benchmarl_hyper.happo import Happo, HappoConfig
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig
@@ -42,6 +43,7 @@ __all__ = [
     "Nops",
     "NopsConfig",
     "SndCallback",
+    "VariantBenchmark",
 ]
 
 register()

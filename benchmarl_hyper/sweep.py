@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from benchmarl_hyper.folders import RECORD
 from benchmarl_hyper.recording import write_whole
@@ -29,7 +29,8 @@ class SweepCallback(Callback):
         folder.mkdir(parents=True, exist_ok=True)
         parameters = config.hydra.sweeper.get("params") or {}
         arguments = [f"{key}={value}" for key, value in parameters.items()]
-        plan = jobs([*arguments, *config.hydra.overrides.task])
+        typed = OmegaConf.to_container(config.hydra.overrides.task)  # interpolations as they are
+        plan = jobs([*arguments, *cast(list, typed)])
         write_whole(folder / PLAN, json.dumps(plan, indent=1))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:

@@ -15,7 +15,7 @@ REPORT = {path.stem: path for path in (PACKAGE / "report").glob("*.py")}
 
 # Downwards only: a module imports from rows below its own, or its own row where it says so.
 LAYERS = [
-    {"export", "run", "status", "teams"},
+    {"benchmark", "export", "run", "status", "teams"},
     {"registry", "report", "runs", "sweep"},
     {"absolute", "callbacks", "folders", "happo", "tasks"},
     {"experiment", "observations", "recording"},

@@ -40,6 +40,11 @@ def test_the_plan_is_written(tmp_path):
     assert len(read_plan(tmp_path / "new")) == 4
 
 
+def test_interpolations_are_planned_as_typed(tmp_path):
+    SweepCallback().on_multirun_start(sweep_config(tmp_path, "label=${hydra.sweep.dir}"))
+    assert read_plan(tmp_path) == [["label=$\\{hydra.sweep.dir\\}"]]
+
+
 def planned(folder):
     config = sweep_config(folder, "seed=0,1", "task=vmas/balance", variant="fups,nops")
     SweepCallback().on_multirun_start(config)

@@ -162,7 +162,19 @@ def _hosts(path: Path) -> Iterator[Run]:
             if str(choices.get("algorithm", "")).startswith(label):  # else it has a name already
                 label = host_label(label, config, choices)
         folder = path.parent if hydra is None else hydra.parent
-        yield Run(task, label, seed, path, folder, _evaluations(steps), settings=config)
+        absolute = steps.get("absolute_metrics") or {}
+        if len(absolute.get("return", ())) == 1:  # BenchMARL's: the best of all single episodes
+            absolute = {}
+        yield Run(
+            task=task,
+            label=label,
+            seed=seed,
+            file=path,
+            folder=folder,
+            evaluations=_evaluations(steps),
+            absolute=_metrics(absolute, "absolute metric") if absolute else {},
+            settings=config,
+        )
 
 
 def _config(path: Path) -> Mapping[str, Any]:
