@@ -73,6 +73,7 @@ class GeneratedMlp(Model):
     ):
         self.num_feature_dims = num_feature_dims  # before super(), which calls _perform_checks
         super().__init__(**host)
+        self.read_keys = list(self.in_keys)
         self.sizes = [self._in_features(), *num_cells, self.output_leaf_spec.shape[-1]]
         gain = self._default_gain() if out_gain is None else out_gain
         self.activation = activation_class(**(activation_kwargs or {}))
@@ -108,10 +109,7 @@ class GeneratedMlp(Model):
 
     def reset_parameters(self) -> None:
         """Draw a new initialisation, in place."""
-        for module in self.generator.modules():
-            reset = getattr(module, "reset_parameters", None)
-            if callable(reset):
-                reset()
+        redraw(self.generator)
 
     def __repr__(self) -> str:
         generated = sum((i + 1) * o for i, o in pairwise(self.sizes))
@@ -122,22 +120,31 @@ class GeneratedMlp(Model):
         )
 
     def _forward(self, tensordict: TensorDictBase) -> TensorDictBase:
-        inputs = [tensordict.get(key) for key in self.in_keys]
+        x = self._joined_inputs(tensordict)
+        tensordict.set(self.out_key, self._run_agents(x, self.own_inputs))
+        return tensordict
+
+    @property
+    def own_inputs(self) -> bool:
+        """Whether every agent has an input of its own, and not one for all."""
+        return self.input_has_agent_dim and not self.centralised
+
+    def _joined_inputs(self, tensordict: TensorDictBase) -> Tensor:
+        """What is read, ``[*batch, n, in]`` with own inputs and ``[*batch, in]`` without."""
+        inputs = [tensordict.get(key) for key in self.read_keys]
         if self.num_feature_dims > 1:
             inputs = [x.flatten(-self.num_feature_dims) for x in inputs]
         x = inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=-1)
-        tensordict.set(self.out_key, self._run_agents(x))
-        return tensordict
+        return x.flatten(-2) if self.input_has_agent_dim and self.centralised else x
 
-    def _run_agents(self, x: Tensor) -> Tensor:
+    def _run_agents(self, x: Tensor, own_inputs: bool) -> Tensor:
         """From ``[*batch, n, in]``, or ``[*batch, in]``, to ``[*batch, n, out]`` or without n."""
-        own_inputs = self.input_has_agent_dim and not self.centralised
         if own_inputs and x.dim() == 3 and not self.one_network:
             return self._run_networks(x.transpose(0, 1)).transpose(0, 1)
-        batch = x.shape[: -2 if self.input_has_agent_dim else -1]
+        batch = x.shape[: -2 if own_inputs else -1]
         if own_inputs and not self.one_network:
             flat = x.reshape(-1, self.n_agents, self.sizes[0])
-            return self._run_agents(flat).reshape(*batch, self.n_agents, -1)
+            return self._run_agents(flat, own_inputs).reshape(*batch, self.n_agents, -1)
         y = self._run_networks(x.reshape(1, -1, self.sizes[0]))
         if own_inputs:
             return y.reshape(*batch, self.n_agents, -1)
@@ -150,7 +157,7 @@ class GeneratedMlp(Model):
 
     def _layers(self, n_rows: int) -> Sequence[Layer | LowRankLayer]:
         """What to run ``n_rows`` inputs per network on."""
-        return once(self._generated)
+        return once(self._generated, self.generator)
 
     def _generated(self) -> list[Layer]:
         return [Layer(weight, bias.unsqueeze(1)) for weight, bias in self.generator()]
@@ -237,6 +244,14 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     values = yaml.safe_load(path.read_text()) or {}
     values.pop("defaults", None)  # for Hydra
     return values
+
+
+def redraw(parts: nn.Module) -> None:
+    """Reset the parameters of every module in ``parts`` that can, in place."""
+    for module in parts.modules():
+        reset = getattr(module, "reset_parameters", None)
+        if callable(reset):
+            reset()
 
 
 def check_sizes(key: str, sizes: Sequence[int]) -> None:

@@ -73,12 +73,13 @@ def always_generate() -> Iterator[None]:
         _ROLLOUT.reset(rollout)
 
 
-def once(make: Make) -> Any:
-    """Call a module without inputs, or return what it has returned earlier in this rollout.
+def once(make: Make, module: nn.Module) -> Any:
+    """Call ``make``, or return what it has returned earlier in this rollout.
 
     Args:
-        make: a module or a method of one. It returns a list of tuples of tensors that depend on
-            the module's parameters and buffers alone.
+        make: takes nothing and returns a list of tuples of tensors. Equal for every call, as
+            methods are.
+        module: whose parameters and buffers are all that these depend on.
     """
     if torch.compiler.is_compiling():
         return make()
@@ -89,7 +90,7 @@ def once(make: Make) -> Any:
     if kept is not None and kept.is_current():
         return kept.made
     made = make()
-    sources = _sources(make if isinstance(make, nn.Module) else make.__self__)  # type: ignore[attr-defined]
+    sources = _sources(module)
     if sources is not None and not any(is_batchedtensor(t) for layer in made for t in layer):
         rollout[make] = _Kept(made, sources)
     return made

@@ -204,7 +204,7 @@ class HypermarlLowrank(GeneratedMlp):
 
     def _layers(self, n_rows: int) -> Sequence[Layer | LowRankLayer]:
         if n_rows <= self.few_rows and not torch.is_grad_enabled():
-            return once(self.generator.factors)
+            return once(self.generator.factors, self.generator)
         return super()._layers(n_rows)
 
 
