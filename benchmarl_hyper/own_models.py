@@ -108,15 +108,21 @@ def _of_agent(spec: Composite, i: int) -> Composite:
 
 
 def _check_reads_one_agent(config: ModelConfig) -> None:
-    if isinstance(config, GnnConfig):
+    if any(isinstance(part, GnnConfig) for part in parts(config)):
         raise ValueError(
             "a gnn exchanges messages between agents, but here each agent has a model of its own "
             "that sees this agent alone; choose another model for the policy, for example "
             "model=layers/mlp"
         )
+
+
+def parts(config: ModelConfig) -> Iterator[ModelConfig]:
+    """A model's config, and those of the models in a sequence or an ensemble."""
+    yield config
+    inner: list[ModelConfig] = []
     if isinstance(config, SequenceModelConfig):
-        for part in config.model_configs:
-            _check_reads_one_agent(part)
+        inner = list(config.model_configs)
     if isinstance(config, EnsembleModelConfig):
-        for part in config.model_configs_map.values():
-            _check_reads_one_agent(part)
+        inner = list(config.model_configs_map.values())
+    for part in inner:
+        yield from parts(part)
