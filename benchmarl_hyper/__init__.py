@@ -7,6 +7,16 @@ from benchmarl_hyper.benchmark import VariantBenchmark
 from benchmarl_hyper.callbacks import EmbeddingCallback, GradientCallback, SndCallback
 from benchmarl_hyper.happo import Happo, HappoConfig
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig
+from benchmarl_hyper.recurrent import (
+    FupsGru,
+    FupsGruConfig,
+    FupsIdGru,
+    FupsIdGruConfig,
+    HypermarlGru,
+    HypermarlGruConfig,
+    NopsGru,
+    NopsGruConfig,
+)
 from benchmarl_hyper.registry import register
 from benchmarl_hyper.variants import (
     Fups,
@@ -27,13 +37,19 @@ __all__ = [
     "EmbeddingCallback",
     "Fups",
     "FupsConfig",
+    "FupsGru",
+    "FupsGruConfig",
     "FupsId",
     "FupsIdConfig",
+    "FupsIdGru",
+    "FupsIdGruConfig",
     "GeneratedMlp",
     "GeneratedMlpConfig",
     "GradientCallback",
     "Happo",
     "HappoConfig",
+    "HypermarlGru",
+    "HypermarlGruConfig",
     "HypermarlLinear",
     "HypermarlLinearConfig",
     "HypermarlLowrank",
@@ -42,6 +58,8 @@ __all__ = [
     "HypermarlMlpConfig",
     "Nops",
     "NopsConfig",
+    "NopsGru",
+    "NopsGruConfig",
     "SndCallback",
     "VariantBenchmark",
 ]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torchrl.objectives import LossModule
 
 from benchmarl_hyper.models import GeneratedMlp
+from benchmarl_hyper.recurrent import Recurrent
 from benchmarl_hyper.variants import Nops
 
 PREFIX = "mlp.params."  # of parameters in the state dict of BenchMARL's Mlp
@@ -100,7 +101,7 @@ def agent_parameters(model: Model) -> TensorDictBase:
         ValueError: if the model is not one plain network per agent.
     """
     if model.input_has_agent_dim and not model.centralised:
-        if isinstance(model, GeneratedMlp):
+        if isinstance(model, GeneratedMlp) and not isinstance(model, Recurrent):
             return model.agent_parameters().detach()
         if _is_plain(model):
             params = model.mlp.params.data
@@ -108,7 +109,7 @@ def agent_parameters(model: Model) -> TensorDictBase:
     raise ValueError(
         f"model of group '{model.agent_group}' is a {type(model).__name__}, which is not one plain "
         "network per agent; what can be taken apart are decentralised policies of the variants of "
-        "benchmarl_hyper, and of BenchMARL's mlp without normalisation"
+        "benchmarl_hyper that are not recurrent, and of BenchMARL's mlp without normalisation"
     )
 
 

@@ -15,9 +15,10 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 from torch import nn
 
-from benchmarl_hyper import ensembles
+from benchmarl_hyper import ensembles, pairs
 from benchmarl_hyper.happo import HappoConfig
 from benchmarl_hyper.models import GeneratedMlpConfig
+from benchmarl_hyper.recurrent import RECURRENT_CONFIGS
 from benchmarl_hyper.tasks import TASKS
 from benchmarl_hyper.tasks.base import FamilyTask
 from benchmarl_hyper.variants import CONFIGS
@@ -33,7 +34,8 @@ def register() -> None:
         ValueError: if another package has registered one of the names.
     """
     ensembles.install()
-    for config in CONFIGS:
+    pairs.install()
+    for config in (*CONFIGS, *RECURRENT_CONFIGS):
         register_model(config)
     for task in TASKS:
         register_task(task)

@@ -131,8 +131,8 @@ class _Grown:
         raise ValueError(
             f"policy of group '{self.group}' is a {type(policy).__name__} and cannot take new "
             f"agents: {misfits[0]}. Where agents have weights or one-hot ids of their own, a new "
-            "one would have none; learned embeddings can grow (hypermarl_mlp and hypermarl_lowrank "
-            "with an embedding_dim), and so can models in which all agents are alike"
+            "one would have none; learned embeddings can grow (hypermarl_mlp, hypermarl_lowrank "
+            "and hypermarl_gru with an embedding_dim), and so can models whose agents are all alike"
         )
 
     def _carried(self, part: Mapping[str, Any], trained: Mapping[str, Any]) -> tuple[dict, list]:

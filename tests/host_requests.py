@@ -4,16 +4,21 @@ import torch
 from tensordict import TensorDict
 from torchrl.data import Composite, Unbounded
 
+from benchmarl_hyper.recurrent import RECURRENT_CONFIGS
 from benchmarl_hyper.variants import CONFIGS
 
 VARIANTS = {config.variant(): config for config in CONFIGS}
+RECURRENT = {config.variant(): config for config in RECURRENT_CONFIGS}
+ALL_VARIANTS = VARIANTS | RECURRENT
 
 
 def config_of(variant, **changes):
-    """The shipped config of a variant with a small target network."""
-    values = {"num_cells": [8, 8], **changes}
-    shipped = VARIANTS[variant].get_from_yaml()
-    return type(shipped)(**{**shipped.__dict__, **values})
+    """The shipped config of a variant with small networks."""
+    values = {"num_cells": [8, 8]}
+    if variant in RECURRENT:
+        values |= {"encoder_cells": [7], "hidden_size": 6}
+    shipped = ALL_VARIANTS[variant].get_from_yaml()
+    return type(shipped)(**{**shipped.__dict__, **values, **changes})
 
 
 def policy(config, n_agents=3, n_features=5, n_outputs=2, **changes):

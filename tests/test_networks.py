@@ -98,6 +98,8 @@ REFUSED = {
         SequenceModelConfig(model_configs=[mlp(), config_of("nops")], intermediate_sizes=[4])
     ),
     "Mlp": lambda: policy(mlp(norm_class=nn.LayerNorm, norm_kwargs={"normalized_shape": 8})),
+    "HypermarlGru": lambda: policy(config_of("hypermarl_gru")),
+    "NopsGru": lambda: policy(config_of("nops_gru")),
     "Nops": lambda: central_critic(config_of("nops")),
     "Fups": lambda: central_critic(config_of("fups"), share_params=True, state=True),
 }

@@ -52,10 +52,11 @@ GRU = GruConfig(
     [
         GRU,
         SequenceModelConfig(model_configs=[GRU, config_of("nops")], intermediate_sizes=[5]),
+        config_of("nops_gru"),
         SequenceModelConfig(model_configs=[MLP, MLP], intermediate_sizes=[5]),
         EnsembleModelConfig({GROUP: config_of("hypermarl_mlp")}),
     ],
-    ids=["gru", "gru and nops", "mlps", "ensemble"],
+    ids=["gru", "gru and nops", "nops_gru", "mlps", "ensemble"],
 )
 def test_any_model_of_one_agent(model, tmp_path):
     recorder = Recorder()

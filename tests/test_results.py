@@ -4,7 +4,7 @@ import re
 import pytest
 import yaml
 from benchmarl.models import model_config_registry
-from host_requests import VARIANTS
+from host_requests import ALL_VARIANTS
 from recorded_runs import config, host_run, own_run, results
 
 from benchmarl_hyper.report.labels import HOST_MODELS, host_label
@@ -107,7 +107,7 @@ def test_a_changed_copy_of_a_model_is_named_by_its_file():
 
 
 def test_models_of_the_host_are_all_that_are_not_ours():
-    assert set(model_config_registry) - set(VARIANTS) == HOST_MODELS
+    assert set(model_config_registry) - set(ALL_VARIANTS) == HOST_MODELS
 
 
 def test_other_json_is_passed_over(tmp_path):
