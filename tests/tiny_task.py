@@ -1,8 +1,9 @@
-"""A task of four steps with a global state, for continuous and discrete actions."""
+"""A task of four steps, for all kinds of actions: with a global state, or with images or sets."""
 
 from dataclasses import dataclass
 
 import torch
+from torchrl.data import Unbounded
 
 from benchmarl_hyper.tasks.base import TeamClass
 from benchmarl_hyper.tasks.env import Box, TeamEnv
@@ -13,11 +14,13 @@ N_AGENTS, HORIZON = 2, 4
 class TinyEnv(TeamEnv):
     """Noise to look at; agents are rewarded for actions near their place in the team."""
 
+    n_state: int | None = 5
+
     def __init__(self, continuous, **kwargs):
         super().__init__(
             n_agents=N_AGENTS,
             n_observations=3,
-            n_state=5,
+            n_state=self.n_state,
             actions=Box(1, -1.0, 1.0) if continuous else 3,
             horizon=HORIZON,
             **kwargs,
@@ -58,3 +61,39 @@ class TinyClass(TeamClass):
 
 def tiny_task():
     return TinyClass("PLACE", {})
+
+
+class ShapedEnv(TinyEnv):
+    """The same without a state, and an agent's observation has a shape: an image, or a set."""
+
+    n_state = None
+
+    def __init__(self, shape, **kwargs):
+        super().__init__(**kwargs)
+        self.seen = shape
+        spec = self.observation_spec.clone()
+        spec["agents", "observation"] = Unbounded((*self.batch_size, N_AGENTS, *shape))
+        self.observation_spec = spec
+
+    def _observe(self):
+        return {"observation": self.uniform(0, 1, N_AGENTS, *self.seen)}
+
+
+@dataclass
+class ShapedConfig:
+    shape: tuple[int, ...]
+
+
+class ShapedClass(TinyClass):
+    """The environment as a BenchMARL task."""
+
+    config_type = ShapedConfig
+
+    def make_env(self, num_envs, continuous_actions, seed, device):
+        options = {"num_envs": num_envs, "seed": seed, "device": device}
+        return ShapedEnv(self.config["shape"], continuous=continuous_actions, **options)
+
+
+def shaped_task(*shape):
+    """A function that makes the task, for example with ``8, 8, 3``."""
+    return lambda: ShapedClass("PLACE", {"shape": shape})
