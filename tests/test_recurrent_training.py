@@ -14,7 +14,7 @@ from test_training import MATRIX as FEEDFORWARD
 from test_training import evaluations, trained_parameters
 from tiny_task import tiny_task
 
-from benchmarl_hyper import pairs
+from benchmarl_hyper import EmbeddingCallback, GradientCallback, SndCallback, pairs
 from benchmarl_hyper.export import export
 from benchmarl_hyper.networks import policy_model
 from benchmarl_hyper.rollouts import always_generate
@@ -100,6 +100,18 @@ def test_policies_are_not_exported_without_their_memory(tmp_path):
     with pytest.raises(ValueError, match=r"is a HypermarlGru, which is not .* not recurrent"):
         export(checkpoint_in(run.folder_name), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_everything_is_measured(tmp_path):
+    callbacks = [SndCallback(), GradientCallback(every=1, parts=2), EmbeddingCallback()]
+    values = {}
+    run = experiment(tmp_path, "hypermarl_gru", "mappo", callbacks=callbacks, lr=1e-3)
+    monitor = run.logger.log
+    run.logger.log = lambda metrics, step: (values.update(metrics), monitor(metrics, step))
+    run.run()
+    assert values["eval/agents/snd"] > 0
+    assert values["train/agents/gradient_norm_generated"] > 0
+    assert -1 <= values["train/agents/gradient_conflict"] <= 1
 
 
 def test_a_team_grows(tmp_path):
