@@ -61,8 +61,8 @@ class Gru(MultiAgentGRU):
 
 def _gates(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Views ``[rows, in, out]`` and ``[rows, out]``, a row per network and gate."""
-    rows = weight.unflatten(-2, (3, -1)), bias.unflatten(-1, (3, -1))
-    return rows[0].reshape(-1, *rows[0].shape[-2:]).mT, rows[1].reshape(-1, rows[1].shape[-1])
+    size = bias.shape[-1] // 3
+    return weight.view(-1, size, weight.shape[-1]).mT, bias.view(-1, size)
 
 
 class Recurrent(GeneratedMlp):

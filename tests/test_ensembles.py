@@ -69,6 +69,24 @@ def test_hypernetworks_start_as_built(algorithm, embedding_dim, tmp_path):
     )
 
 
+@pytest.mark.parametrize("variant", ["hypermarl_gru", "nops_gru"])
+def test_memories_start_as_built(variant, tmp_path):
+    weights = []
+    for model in members(setup(tmp_path, variant, "isac", True)):
+        cell = model.gru.params["grus", "0"]
+        gates = cell["weight_hh"].reshape(-1, 6, 6)
+        torch.testing.assert_close(gates @ gates.mT, torch.eye(6).expand(len(gates), -1, -1))
+        assert not cell["bias_ih"].any()
+        weight, _ = model.encoder()[0]
+        short = weight if weight.shape[1] <= weight.shape[2] else weight.mT
+        identity = torch.eye(short.shape[1]).expand(len(short), -1, -1)
+        torch.testing.assert_close(short @ short.mT, 2 * identity)
+        weights.append(gates.clone())
+    assert len(weights) == 4
+    assert not torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
+
+
 def built(module):
     """The parameters a module was built with, also where a loss has put others in their place."""
     return module._parameters.values() if not module._modules else module.parameters()
