@@ -248,7 +248,7 @@ def _refuse_twins(runs: Sequence[Run]) -> None:
             raise ValueError(
                 f"two runs of task {run.task} have label {run.label} and seed {run.seed}: "
                 f"{seen[key].folder} and {run.folder}; give only one of the folders, or "
-                "run one of them as a variant of another name"
+                "run one of them with another label=..."
             )
         seen[key] = run
 
