@@ -93,6 +93,17 @@ def test_a_resumed_run_equals_one_that_was_not_stopped_also_off_vmas(tmp_path):
     assert_same(final_state(resumed), final_state(whole))
 
 
+@pytest.mark.parametrize(("algorithm", "continuous"), [("mappo", True), ("qmix", False)])
+def test_a_resumed_run_equals_one_that_was_not_stopped_also_with_hidden_states(
+    tmp_path, algorithm, continuous
+):
+    settings = {"model": "hypermarl_gru", "algorithm": algorithm, "continuous": continuous}
+    whole = resumable(tmp_path / "whole", **settings)
+    whole.run()
+    resumed = interrupted_and_resumed(tmp_path / "parts", **settings)
+    assert_same(final_state(resumed), final_state(whole))
+
+
 def test_without_checkpoints_it_is_benchmarls_experiment(tmp_path):
     states = []
     for kind in (Experiment, ResumableExperiment):
