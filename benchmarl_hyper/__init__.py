@@ -18,6 +18,8 @@ from benchmarl_hyper.recurrent import (
     NopsGruConfig,
 )
 from benchmarl_hyper.registry import register
+from benchmarl_hyper.seps import Seps, SepsConfig
+from benchmarl_hyper.seps_callback import SepsCallback
 from benchmarl_hyper.variants import (
     Fups,
     FupsConfig,
@@ -60,6 +62,9 @@ __all__ = [
     "NopsConfig",
     "NopsGru",
     "NopsGruConfig",
+    "Seps",
+    "SepsCallback",
+    "SepsConfig",
     "SndCallback",
     "VariantBenchmark",
 ]

@@ -234,15 +234,16 @@ class GeneratedMlpConfig(ModelConfig):
         Args:
             path: a YAML file with any of the keys; None for the shipped values alone.
         """
-        values = _read_yaml(CONF / "model" / "layers" / f"{cls.variant()}.yaml")
+        values = read_yaml(CONF / "model" / "layers" / f"{cls.variant()}.yaml")
         if path is not None:
-            values |= _read_yaml(Path(path))
+            values |= read_yaml(Path(path))
         return cls(**parse_model_config(values))
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The values of a YAML file, without what is there for Hydra."""
     values = yaml.safe_load(path.read_text()) or {}
-    values.pop("defaults", None)  # for Hydra
+    values.pop("defaults", None)
     return values
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, make_dataclass
 from typing import Any, get_type_hints
 
@@ -17,11 +17,17 @@ from torch import nn
 
 from benchmarl_hyper import ensembles, pairs
 from benchmarl_hyper.happo import HappoConfig
+from benchmarl_hyper.methods import MethodCallback
 from benchmarl_hyper.models import GeneratedMlpConfig
 from benchmarl_hyper.recurrent import RECURRENT_CONFIGS
+from benchmarl_hyper.seps_callback import SepsCallback
 from benchmarl_hyper.tasks import TASKS
 from benchmarl_hyper.tasks.base import FamilyTask
 from benchmarl_hyper.variants import CONFIGS
+
+METHODS: dict[str, type[MethodCallback]] = {
+    callback.method(): callback for callback in (SepsCallback,)
+}
 
 # How YAML spells the types of our fields that OmegaConf does not know.
 _YAML_TYPES: dict[Any, Any] = {Sequence[int]: list[int], type[nn.Module]: str}
@@ -40,6 +46,10 @@ def register() -> None:
     for task in TASKS:
         register_task(task)
     register_algorithm("happo", HappoConfig)
+    for name, callback in METHODS.items():
+        hints = get_type_hints(callback.__init__)
+        schema = _schema(callback.__name__, {"name": str} | hints)
+        ConfigStore.instance().store(f"{name}_method", schema, "method", provider="benchmarl_hyper")
 
 
 def register_model(config: type[GeneratedMlpConfig]) -> None:
@@ -58,7 +68,9 @@ def register_model(config: type[GeneratedMlpConfig]) -> None:
             f"model '{name}' is already registered as {known.__module__}.{known.__qualname__}; "
             "remove one of the two packages, or rename its model"
         )
-    schema = _schema(config)
+    hints = get_type_hints(config)
+    types = {"name": str} | {f.name: hints[f.name] for f in fields(config)}
+    schema = _schema(config.__name__, types)
     for group in ("model", "model/layers"):
         ConfigStore.instance().store(f"{name}_config", schema, group, provider="benchmarl_hyper")
 
@@ -119,12 +131,27 @@ def model_config(name: str) -> type[ModelConfig]:
     return model_config_registry[name]
 
 
-def _schema(config: type[GeneratedMlpConfig]) -> type:
-    """The dataclass that types a model's YAML: its fields, and the name BenchMARL looks up."""
-    hints = get_type_hints(config)
-    types = {"name": str} | {f.name: hints[f.name] for f in fields(config)}
+def method_callbacks(method: Mapping[str, Any] | None) -> list[MethodCallback]:
+    """The callback that a variant's method needs.
+
+    Args:
+        method: the values of ``conf/method/<name>.yaml``; None for a variant that is a model alone.
+
+    Raises:
+        ValueError: for an unknown name, with the known ones.
+    """
+    if method is None:
+        return []
+    name, values = method["name"], {key: x for key, x in method.items() if key != "name"}
+    if name not in METHODS:
+        raise ValueError(f"unknown method '{name}'; the known ones are {', '.join(METHODS)}")
+    return [METHODS[name](**values)]
+
+
+def _schema(name: str, types: Mapping[str, Any]) -> type:
+    """The dataclass that types a YAML file, keys to types."""
     schema = make_dataclass(
-        f"{config.__name__}Schema",
+        f"{name}Schema",
         [(key, _YAML_TYPES.get(hint, hint), field(default=MISSING)) for key, hint in types.items()],
     )
     # Importable, so that a worker process that unpickles it imports us and registers the models.

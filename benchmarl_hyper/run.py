@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarl_hyper.callbacks import callbacks_named
 from benchmarl_hyper.experiment import ResumableExperiment
-from benchmarl_hyper.registry import model_config
+from benchmarl_hyper.registry import method_callbacks, model_config
 from benchmarl_hyper.runs import perform
 
 
@@ -80,7 +80,11 @@ def build(
         critic_model_config=host.load_model_config_from_hydra(cfg.critic_model),
         seed=cfg.seed,
         config=host.load_experiment_config_from_hydra(experiment),
-        callbacks=[*callbacks, *callbacks_named(cfg.callbacks, cfg.snd_observations)],
+        callbacks=[
+            *callbacks,
+            *method_callbacks(cfg.get("method")),
+            *callbacks_named(cfg.callbacks, cfg.snd_observations),
+        ],
     )
 
 

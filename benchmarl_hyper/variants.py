@@ -15,6 +15,7 @@ from benchmarl_hyper.initialisation import LayerSpec
 from benchmarl_hyper.lowrank import LowRankHypernetwork
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig, check_sizes
 from benchmarl_hyper.rollouts import once
+from benchmarl_hyper.seps import SepsConfig
 
 
 class Fups(GeneratedMlp):
@@ -235,4 +236,5 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
     HypermarlLinearConfig,
     HypermarlMlpConfig,
     HypermarlLowrankConfig,
+    SepsConfig,
 )

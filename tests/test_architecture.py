@@ -19,14 +19,16 @@ LAYERS = [
     {"registry", "report", "runs", "sweep"},
     {"absolute", "callbacks", "folders", "happo", "tasks"},
     {"experiment", "observations", "recording"},
+    {"seps_callback"},
     {"formats", "gathering", "networks", "pairs"},
     {"recurrent"},
-    {"ensembles", "happo_loss", "variants"},
+    {"ensembles", "happo_loss", "methods", "variants"},
+    {"seps"},
     {"models"},
     {"lowrank"},
     {"generators"},
     {"embeddings"},
-    {"diversity", "functional", "gradients", "initialisation", "stats", "tables"}
+    {"clustering", "diversity", "functional", "gradients", "initialisation", "stats", "tables"}
     | {"acting", "checkpoints", "episodes", "own_models", "provenance", "rollouts"},
 ]
 REPORT_LAYERS = [

@@ -20,6 +20,7 @@ def trained_parameters(run):
         for optimiser in optimisers.values()
         for group in optimiser.param_groups
         for parameter in group["params"]
+        if parameter.requires_grad  # BenchMARL's list has buffers, too
     ]
 
 
