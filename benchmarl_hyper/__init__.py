@@ -6,6 +6,8 @@ Importing the package registers the models with BenchMARL.
 from benchmarl_hyper.benchmark import VariantBenchmark
 from benchmarl_hyper.callbacks import EmbeddingCallback, GradientCallback, SndCallback
 from benchmarl_hyper.happo import Happo, HappoConfig
+from benchmarl_hyper.kaleidoscope import Kaleidoscope, KaleidoscopeConfig
+from benchmarl_hyper.kaleidoscope_callback import KaleidoscopeCallback
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig
 from benchmarl_hyper.recurrent import (
     FupsGru,
@@ -58,6 +60,9 @@ __all__ = [
     "HypermarlLowrankConfig",
     "HypermarlMlp",
     "HypermarlMlpConfig",
+    "Kaleidoscope",
+    "KaleidoscopeCallback",
+    "KaleidoscopeConfig",
     "Nops",
     "NopsConfig",
     "NopsGru",

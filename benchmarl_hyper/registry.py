@@ -17,6 +17,7 @@ from torch import nn
 
 from benchmarl_hyper import ensembles, pairs
 from benchmarl_hyper.happo import HappoConfig
+from benchmarl_hyper.kaleidoscope_callback import KaleidoscopeCallback
 from benchmarl_hyper.methods import MethodCallback
 from benchmarl_hyper.models import GeneratedMlpConfig
 from benchmarl_hyper.recurrent import RECURRENT_CONFIGS
@@ -26,7 +27,7 @@ from benchmarl_hyper.tasks.base import FamilyTask
 from benchmarl_hyper.variants import CONFIGS
 
 METHODS: dict[str, type[MethodCallback]] = {
-    callback.method(): callback for callback in (SepsCallback,)
+    callback.method(): callback for callback in (SepsCallback, KaleidoscopeCallback)
 }
 
 # How YAML spells the types of our fields that OmegaConf does not know.

@@ -12,6 +12,7 @@ import torch
 from benchmarl_hyper.functional import Layer, LowRankLayer
 from benchmarl_hyper.generators import Head, Hypernetwork, IdRows, Rows, Table
 from benchmarl_hyper.initialisation import LayerSpec
+from benchmarl_hyper.kaleidoscope import KaleidoscopeConfig
 from benchmarl_hyper.lowrank import LowRankHypernetwork
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig, check_sizes
 from benchmarl_hyper.rollouts import once
@@ -237,4 +238,5 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
     HypermarlMlpConfig,
     HypermarlLowrankConfig,
     SepsConfig,
+    KaleidoscopeConfig,
 )

@@ -212,7 +212,7 @@ def test_permuting_agents_permutes_outputs(variant):
                 parameter.copy_(parameter[order])
             elif variant == "fups_id" and name.endswith("generator.0.weight"):
                 parameter[:, F:] = parameter[:, F:][:, order]
-            elif variant in ("nops", "hypermarl_linear") and len(parameter) == N:
+            elif variant in ("nops", "hypermarl_linear", "kaleidoscope") and len(parameter) == N:
                 parameter.copy_(parameter[order])
     observation = torch.randn(4, N, F)
     close(call(permuted, observation[:, order]), call(model, observation)[:, order])
@@ -255,14 +255,14 @@ def test_output_gain_can_be_set():
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_generated_biases_start_at_zero(variant):
-    parameters = policy(config_of(variant)).agent_parameters()
+    parameters = policy(config_of(variant, init="orthogonal")).agent_parameters()
     hidden = ["2", "4"] if variant == "fups_id" else ["0", "2", "4"]  # its first is the id's weight
     assert not any(parameters[layer, "bias"].any() for layer in hidden)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_reset_parameters_draws_everything_anew_in_place(variant):
-    models = [randomise(policy(config_of(variant))) for _ in range(2)]
+    models = [randomise(policy(config_of(variant, init="orthogonal"))) for _ in range(2)]
     parameters = [list(model.parameters()) for model in models]
     for model in models:
         torch.manual_seed(1)

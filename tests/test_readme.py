@@ -52,4 +52,4 @@ def test_the_suite_covers_every_variant_of_the_published_table():
     suite = OmegaConf.load(CONF / "suite" / "quickstart.yaml")
     shown = set(re.findall(r"^vmas/navigation +ippo_(\w+)", README, re.MULTILINE))
     assert set(suite.hydra.sweeper.params.variant.split(",")) == shown
-    assert set(VARIANTS) - shown == {"hypermarl_lowrank", "seps"}
+    assert set(VARIANTS) - shown == {"hypermarl_lowrank", "seps", "kaleidoscope"}
