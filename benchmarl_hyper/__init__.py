@@ -5,6 +5,8 @@ Importing the package registers the models with BenchMARL.
 
 from benchmarl_hyper.benchmark import VariantBenchmark
 from benchmarl_hyper.callbacks import EmbeddingCallback, GradientCallback, SndCallback
+from benchmarl_hyper.dico import Dico, DicoConfig
+from benchmarl_hyper.dico_callback import DicoCallback
 from benchmarl_hyper.happo import Happo, HappoConfig
 from benchmarl_hyper.kaleidoscope import Kaleidoscope, KaleidoscopeConfig
 from benchmarl_hyper.kaleidoscope_callback import KaleidoscopeCallback
@@ -38,6 +40,9 @@ from benchmarl_hyper.variants import (
 )
 
 __all__ = [
+    "Dico",
+    "DicoCallback",
+    "DicoConfig",
     "EmbeddingCallback",
     "Fups",
     "FupsConfig",

@@ -120,7 +120,7 @@ class GeneratedMlp(Model):
         )
 
     def _forward(self, tensordict: TensorDictBase) -> TensorDictBase:
-        x = self._joined_inputs(tensordict)
+        x = self.joined_inputs(tensordict)
         tensordict.set(self.out_key, self._run_agents(x, self.own_inputs))
         return tensordict
 
@@ -129,7 +129,7 @@ class GeneratedMlp(Model):
         """Whether every agent has an input of its own, and not one for all."""
         return self.input_has_agent_dim and not self.centralised
 
-    def _joined_inputs(self, tensordict: TensorDictBase) -> Tensor:
+    def joined_inputs(self, tensordict: TensorDictBase) -> Tensor:
         """What is read, ``[*batch, n, in]`` with own inputs and ``[*batch, in]`` without."""
         inputs = [tensordict.get(key) for key in self.read_keys]
         if self.num_feature_dims > 1:

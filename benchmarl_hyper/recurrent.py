@@ -132,7 +132,7 @@ class Recurrent(GeneratedMlp):
 
     def _forward(self, tensordict: TensorDictBase) -> TensorDictBase:
         hidden = tensordict.get(self.hidden_key, None)
-        z = self._encode(self._joined_inputs(tensordict))
+        z = self._encode(self.joined_inputs(tensordict))
         *batch, n, features = z.shape
         steps = batch[-1] if hidden is None else 1
         z = z.reshape(-1, steps, n, features)

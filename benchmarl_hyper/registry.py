@@ -16,6 +16,9 @@ from omegaconf import MISSING
 from torch import nn
 
 from benchmarl_hyper import ensembles, pairs
+from benchmarl_hyper import ensembles
+from benchmarl_hyper.dico import DicoConfig
+from benchmarl_hyper.dico_callback import DicoCallback
 from benchmarl_hyper.happo import HappoConfig
 from benchmarl_hyper.kaleidoscope_callback import KaleidoscopeCallback
 from benchmarl_hyper.methods import MethodCallback
@@ -27,7 +30,7 @@ from benchmarl_hyper.tasks.base import FamilyTask
 from benchmarl_hyper.variants import CONFIGS
 
 METHODS: dict[str, type[MethodCallback]] = {
-    callback.method(): callback for callback in (SepsCallback, KaleidoscopeCallback)
+    callback.method(): callback for callback in (SepsCallback, KaleidoscopeCallback, DicoCallback)
 }
 
 # How YAML spells the types of our fields that OmegaConf does not know.
@@ -42,7 +45,7 @@ def register() -> None:
     """
     ensembles.install()
     pairs.install()
-    for config in (*CONFIGS, *RECURRENT_CONFIGS):
+    for config in (*CONFIGS, *RECURRENT_CONFIGS, DicoConfig):
         register_model(config)
     for task in TASKS:
         register_task(task)
