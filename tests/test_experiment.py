@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from benchmarl.experiment import Callback, Experiment
+from benchmarl.models import model_config_registry
 from experiments import ALGORITHMS, TASKS, experiment
+from host_requests import config_of
 from torch import Tensor
 
+from benchmarl_hyper import DicoCallback, KaleidoscopeCallback, SepsCallback
 from benchmarl_hyper.checkpoints import checkpoints_in
 from benchmarl_hyper.experiment import EndCallback, ResumableExperiment, derived_seed
 
@@ -64,11 +69,11 @@ class Interruption(Callback):
             raise KeyboardInterrupt
 
 
-def interrupted_and_resumed(folder, **settings):
+def interrupted_and_resumed(folder, callbacks=list, **settings):
     with pytest.raises(KeyboardInterrupt):
-        resumable(folder, callbacks=[Interruption()], **settings).run()
+        resumable(folder, callbacks=[*callbacks(), Interruption()], **settings).run()
     (checkpoint,) = folder.glob("*/checkpoints/checkpoint_16.pt")
-    again = resumable(folder, **settings, restore_file=str(checkpoint))
+    again = resumable(folder, callbacks=callbacks(), **settings, restore_file=str(checkpoint))
     again.run()
     return again
 
@@ -101,6 +106,35 @@ def test_a_resumed_run_equals_one_that_was_not_stopped_also_with_hidden_states(
     whole = resumable(tmp_path / "whole", **settings)
     whole.run()
     resumed = interrupted_and_resumed(tmp_path / "parts", **settings)
+    assert_same(final_state(resumed), final_state(whole))
+
+
+@pytest.mark.parametrize("algorithm", ["ippo", "iddpg"])
+@pytest.mark.parametrize(
+    ("callback", "changes", "config"),
+    [
+        (SepsCallback, {"pretraining_frames": 8}, {"n_networks": 2}),
+        (SepsCallback, {"pretraining_frames": 24}, {"n_networks": 2}),
+        (KaleidoscopeCallback, {"reset_interval": 8}, {"threshold_bias": 0.0}),
+        (DicoCallback, {}, {}),
+    ],
+)
+def test_a_method_is_resumed_with_what_it_has_learned(
+    callback, changes, config, algorithm, tmp_path
+):
+    model = model_config_registry[callback.method()].get_from_yaml()
+    settings = {
+        "model": replace(model, num_cells=[8, 8], **config),
+        "critic_model": config_of("nops"),
+        "algorithm": algorithm,
+    }
+
+    def callbacks():
+        return [callback.get_from_yaml(**changes)]
+
+    whole = resumable(tmp_path / "whole", callbacks=callbacks(), **settings)
+    whole.run()
+    resumed = interrupted_and_resumed(tmp_path / "parts", callbacks, **settings)
     assert_same(final_state(resumed), final_state(whole))
 
 
