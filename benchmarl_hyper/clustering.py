@@ -77,10 +77,10 @@ def clusters(codes: Tensor, k: int | None, max_k: int, seed: int) -> Tensor:
         max_k: see ``k``.
         seed: of k-means.
     """
-    from sklearn.metrics import davies_bouldin_score
-
     if k is not None:
         return _k_means(codes, k, seed)
+    from sklearn.metrics import davies_bouldin_score
+
     found = [_k_means(codes, k, seed) for k in range(2, min(len(codes) - 1, max_k) + 1)]
     return min(found, key=lambda labels: davies_bouldin_score(codes.numpy(), labels.numpy()))
 

@@ -50,10 +50,8 @@ def register() -> None:
     for task in TASKS:
         register_task(task)
     register_algorithm("happo", HappoConfig)
-    for name, callback in METHODS.items():
-        hints = get_type_hints(callback.__init__)
-        schema = _schema(callback.__name__, {"name": str} | hints)
-        ConfigStore.instance().store(f"{name}_method", schema, "method", provider="benchmarl_hyper")
+    for callback in METHODS.values():
+        register_method(callback)
 
 
 def register_model(config: type[GeneratedMlpConfig]) -> None:
@@ -120,6 +118,17 @@ def register_algorithm(name: str, config: type[AlgorithmConfig]) -> None:
         )
     schema = f"{name}_config"
     ConfigStore.instance().store(schema, config, "algorithm", provider="benchmarl_hyper")
+
+
+def register_method(callback: type[MethodCallback]) -> None:
+    """Add the schema of a method's values, ``<name>_method``, to Hydra's.
+
+    Args:
+        callback: whose arguments are the values.
+    """
+    schema = _schema(callback.__name__, {"name": str} | get_type_hints(callback.__init__))
+    name = f"{callback.method()}_method"
+    ConfigStore.instance().store(name, schema, "method", provider="benchmarl_hyper")
 
 
 def model_config(name: str) -> type[ModelConfig]:
