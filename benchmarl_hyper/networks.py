@@ -109,7 +109,8 @@ def agent_parameters(model: Model) -> TensorDictBase:
     raise ValueError(
         f"model of group '{model.agent_group}' is a {type(model).__name__}, which is not one plain "
         "network per agent; what can be taken apart are decentralised policies of the variants of "
-        "benchmarl_hyper but dico and recurrent ones, and of BenchMARL's mlp without normalisation"
+        "benchmarl_hyper that are not recurrent, nor dico, and of BenchMARL's mlp without "
+        "normalisation"
     )
 
 

@@ -16,7 +16,6 @@ from omegaconf import MISSING
 from torch import nn
 
 from benchmarl_hyper import ensembles, pairs
-from benchmarl_hyper import ensembles
 from benchmarl_hyper.dico import DicoConfig
 from benchmarl_hyper.dico_callback import DicoCallback
 from benchmarl_hyper.happo import HappoConfig
