@@ -98,7 +98,9 @@ def test_variants_of_a_suite_differ_in_their_models_alone(suite):
 
 
 def test_the_preset_for_slurm():
-    launcher = composed("+suite=games", "hydra/launcher=slurm", "hydra.launcher.partition=fast").hydra.launcher
+    launcher = composed(
+        "+suite=games", "hydra/launcher=slurm", "hydra.launcher.partition=fast"
+    ).hydra.launcher
     assert launcher._target_.endswith("SlurmLauncher")
     assert (launcher.cpus_per_task, launcher.partition) == (1, "fast")
     assert launcher.setup == ["export OMP_NUM_THREADS=1"]
