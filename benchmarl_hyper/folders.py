@@ -32,6 +32,10 @@ PLACES = {"name", "num_threads"} | {
 }
 
 
+class OtherSettingsError(ValueError):
+    """A folder holds a run with other settings, which is not to be overwritten."""
+
+
 class RunFolder:
     """The folder of one run, which explains itself.
 
@@ -91,13 +95,13 @@ class RunFolder:
         return found[-1] if found else None
 
     def refuse_other_settings(self, settings: Mapping[str, Any]) -> None:
-        """Raise a ``ValueError`` that names what differs from the settings of the run in here."""
+        """Raise an :class:`OtherSettingsError` that names what differs from the run in here."""
         old = _flat(yaml.safe_load((self.path / CONFIG).read_text()))
         new = _flat(settings)
         differ = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
         if differ:
             changes = "; ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in differ[:8])
-            raise ValueError(
+            raise OtherSettingsError(
                 f"{self.path} holds a run with other settings ({changes}). Give this one another "
                 "label, for example 'label=${hydra:runtime.choices.variant}_lr${experiment.lr}', "
                 "or put it elsewhere with name=<folder>"

@@ -59,7 +59,7 @@ def perform(
         build: makes the experiment from the folder, a checkpoint or None, and callbacks.
 
     Raises:
-        ValueError: if the folder holds a run with other settings that is done or can be continued.
+        OtherSettingsError: if the folder holds another run that is done or can be continued.
         Exception: what the experiment raises, after it is recorded.
     """
     folder = RunFolder(path)

@@ -119,3 +119,12 @@ def test_others_go_on_when_one_fails(tmp_path):
     assert "num_cells must be positive whole numbers, got [0]" in output.splitlines()[-1]
     states = [json.loads(record.read_text())["status"] for record in tmp_path.rglob("run.json")]
     assert sorted(states) == ["done", "failed"]
+
+
+def test_a_sweep_over_settings_without_labels_is_refused_but_for_the_first(tmp_path):
+    choices = ["seed=0", "variant=nops", "experiment.lr=0.001,0.002", "callbacks=[]"]
+    output = python(*SWEEP, *choices, cwd=tmp_path, check=False)
+    assert "other settings (experiment.lr: 0.001 there, 0.002 now)" in output
+    assert "label=" in output
+    (record,) = tmp_path.rglob("run.json")
+    assert json.loads(record.read_text())["status"] == "done"
