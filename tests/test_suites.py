@@ -91,7 +91,7 @@ def test_variants_of_a_suite_differ_in_their_models_alone(suite):
         fixed["target"] = {
             f"{part}.{key}": config[part].get(key)
             for part in ("model", "critic_model")
-            for key in ("num_cells", "activation_class", "init")
+            for key in ("num_cells", "activation_class")
         }
         scenario = config.hydra.runtime.choices.task
         assert by_scenario.setdefault(scenario, fixed) == fixed
