@@ -3,6 +3,12 @@
 Importing the package registers the models with BenchMARL.
 """
 
+from benchmarl_hyper.ablations import (
+    HypermarlNoGd,
+    HypermarlNoGdConfig,
+    HypermarlNoRf,
+    HypermarlNoRfConfig,
+)
 from benchmarl_hyper.benchmark import VariantBenchmark
 from benchmarl_hyper.callbacks import EmbeddingCallback, GradientCallback, SndCallback
 from benchmarl_hyper.dico import Dico, DicoConfig
@@ -65,6 +71,10 @@ __all__ = [
     "HypermarlLowrankConfig",
     "HypermarlMlp",
     "HypermarlMlpConfig",
+    "HypermarlNoGd",
+    "HypermarlNoGdConfig",
+    "HypermarlNoRf",
+    "HypermarlNoRfConfig",
     "Kaleidoscope",
     "KaleidoscopeCallback",
     "KaleidoscopeConfig",

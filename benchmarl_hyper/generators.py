@@ -1,7 +1,8 @@
 """Weight generators: each writes the weights of every agent's target MLP.
 
-A generator is a module without inputs that returns one :class:`Layer` per target layer. All its
-parameters live in :class:`Rows` and :class:`AgentEmbedding`, which redraw themselves in place.
+A generator is a module without inputs that returns one :class:`Layer` per target layer; but for
+the hypernetwork of an ablation, which reads observations. All its parameters live in :class:`Rows`
+and :class:`AgentEmbedding`, which redraw themselves in place.
 """
 
 from __future__ import annotations
@@ -123,6 +124,7 @@ class Codes(nn.Module):
         hypernet_cells: hidden sizes of a trunk; with none, the embedding is the code.
         code_norm: "unit" divides every code by its length, so that what it generates has the scale
             of a head's rows, whatever the sizes; None leaves codes as they are.
+        n_observed: length of an observation that trunks read in front of the embedding.
     """
 
     def __init__(
@@ -132,18 +134,28 @@ class Codes(nn.Module):
         embedding_dim: int | None,
         hypernet_cells: Sequence[int],
         code_norm: str | None,
+        n_observed: int = 0,
     ):
         super().__init__()
         self.embedding = AgentEmbedding(n_agents, embedding_dim)
-        sizes = [self.embedding.dim, *hypernet_cells]
+        sizes = [n_observed + self.embedding.dim, *hypernet_cells]
         self.trunks = Table(
             Rows(n_trunks, LayerSpec(i, o, lecun_normal_)) for i, o in pairwise(sizes)
         )
         self.n_trunks, self.n_codes, self.code_norm = n_trunks, sizes[-1], code_norm
 
-    def codes(self) -> Tensor:
-        """The codes ``[n_trunks, n_agents, n_codes]``."""
-        code = self.embedding().unsqueeze(0)
+    def codes(self, observations: Tensor | None = None) -> Tensor:
+        """The codes ``[n_trunks, n_agents, n_codes]``.
+
+        Args:
+            observations: ``[samples, n_agents, n_observed]``, where trunks read any. Then there
+                are ``samples * n_agents`` codes per trunk, those of a sample's agents together.
+        """
+        code = self.embedding()
+        if observations is not None:
+            code = code.expand(len(observations), -1, -1)
+            code = torch.cat([observations, code], dim=-1).flatten(0, 1)
+        code = code.unsqueeze(0)
         if len(self.trunks):
             code = torch.relu(target_mlp(code, self.trunks(), torch.relu))
         if self.code_norm == "unit":
@@ -165,9 +177,12 @@ class Hypernetwork(Codes):
         super().__init__(n_agents, 2 * len(specs), **codes)
         self.heads = nn.ModuleList(Head(self.n_codes, spec, bias) for spec in specs)
 
-    def forward(self) -> list[Layer]:
-        """Weights ``[n_agents, in, out]`` and biases ``[n_agents, out]``, first layer first."""
-        codes = self.codes().unbind(0)
+    def forward(self, observations: Tensor | None = None) -> list[Layer]:
+        """Weights ``[n_agents, in, out]`` and biases ``[n_agents, out]``, first layer first.
+
+        With observations there are as many per sample; see :meth:`Codes.codes`.
+        """
+        codes = self.codes(observations).unbind(0)
         n = len(self.heads)  # first the codes of all weights, then those of all biases
         return [
             head(weight_code, bias_code)

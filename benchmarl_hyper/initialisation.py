@@ -97,6 +97,17 @@ def lecun_normal_(weight: Tensor, bias: Tensor) -> None:
 
 
 @torch.no_grad()
+def lecun_normal_head_(weight: Tensor, bias: Tensor) -> None:
+    """As :func:`lecun_normal_`, with the rows as inputs: all of ``weight`` is one linear map.
+
+    Args:
+        weight: ``[rows, in, out]``, of variance ``1 / rows`` whatever the layer it is to write.
+        bias: ``[rows, out]``.
+    """
+    lecun_normal_(weight.view(1, len(weight), -1), bias)
+
+
+@torch.no_grad()
 def zero_(weight: Tensor, bias: Tensor) -> None:
     """Start from nothing: the offsets of a hypernetwork's heads."""
     weight.zero_()

@@ -16,6 +16,7 @@ from omegaconf import MISSING
 from torch import nn
 
 from benchmarl_hyper import ensembles, pairs
+from benchmarl_hyper.ablations import ABLATION_CONFIGS
 from benchmarl_hyper.dico import DicoConfig
 from benchmarl_hyper.dico_callback import DicoCallback
 from benchmarl_hyper.happo import HappoConfig
@@ -44,7 +45,7 @@ def register() -> None:
     """
     ensembles.install()
     pairs.install()
-    for config in (*CONFIGS, *RECURRENT_CONFIGS, DicoConfig):
+    for config in (*CONFIGS, *RECURRENT_CONFIGS, *ABLATION_CONFIGS, DicoConfig):
         register_model(config)
     for task in TASKS:
         register_task(task)

@@ -152,13 +152,17 @@ class HypermarlMlp(GeneratedMlp):
         **kwargs: Any,
     ):
         make_generator = partial(
-            Hypernetwork,
+            self._hypernetwork,
             embedding_dim=embedding_dim,
             hypernet_cells=hypernet_cells,
             code_norm=code_norm,
             bias=bias,
         )
         super().__init__(make_generator, **kwargs)
+
+    @staticmethod
+    def _hypernetwork(n_agents: int, specs: Sequence[LayerSpec], **settings: Any) -> Hypernetwork:
+        return Hypernetwork(n_agents, specs, **settings)
 
 
 @dataclass(kw_only=True)

@@ -4,12 +4,14 @@ import torch
 from tensordict import TensorDict
 from torchrl.data import Composite, Unbounded
 
+from benchmarl_hyper.ablations import ABLATION_CONFIGS
 from benchmarl_hyper.recurrent import RECURRENT_CONFIGS
 from benchmarl_hyper.variants import CONFIGS
 
 VARIANTS = {config.variant(): config for config in CONFIGS}
 RECURRENT = {config.variant(): config for config in RECURRENT_CONFIGS}
-ALL_VARIANTS = VARIANTS | RECURRENT
+ABLATIONS = {config.variant(): config for config in ABLATION_CONFIGS}
+ALL_VARIANTS = VARIANTS | RECURRENT | ABLATIONS
 
 
 def config_of(variant, **changes):

@@ -21,7 +21,7 @@ LAYERS = [
     {"experiment", "observations", "recording"},
     {"dico_callback", "kaleidoscope_callback", "seps_callback"},
     {"formats", "gathering", "networks", "pairs"},
-    {"dico", "recurrent"},
+    {"ablations", "dico", "recurrent"},
     {"ensembles", "happo_loss", "methods", "variants"},
     {"kaleidoscope", "seps"},
     {"models"},
