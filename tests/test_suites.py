@@ -104,3 +104,35 @@ def test_the_preset_for_slurm():
     assert launcher._target_.endswith("SlurmLauncher")
     assert (launcher.cpus_per_task, launcher.partition) == (1, "fast")
     assert launcher.setup == ["export OMP_NUM_THREADS=1"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "own", "critics_own"),
+    [
+        ("hypermarl_one_hot", {"embedding_dim": None}, {"embedding_dim": None}),
+        ("hypermarl_mlp_unit", {"code_norm": "unit"}, {"code_norm": "unit"}),
+        ("hypermarl_lowrank_unit", {"code_norm": "unit"}, {"code_norm": "unit"}),
+        ("hypermarl_mlp_h16", {"hypernet_cells": [16]}, {"hypernet_cells": [16]}),
+        ("fups_id_no_state", {"use_observation": False}, {}),
+    ],
+)
+def test_a_variant_of_a_variant_changes_one_setting(variant, own, critics_own):
+    ablation = composed("algorithm=ippo", "task=vmas/balance", f"variant={variant}")
+    for part, changes in ((ablation.model, own), (ablation.critic_model, critics_own)):
+        shipped = OmegaConf.load(CONF / "model" / "layers" / f"{part.name}.yaml")
+        plain = {key: value for key, value in shipped.items() if key != "defaults"}
+        assert OmegaConf.to_container(part) == {**plain, **changes}
+
+
+@pytest.mark.parametrize(
+    ("suite", "key", "labels"),
+    [
+        ("embedding_sizes_small", "embedding_dim", ["d1", "d2", "d4", "d8", "d16", "d64"]),
+        ("hypernet_sizes_small", "hypernet_cells", ["h4", "h16", "h64", "h256"]),
+    ],
+)
+def test_sweeps_over_sizes_label_what_they_change_in_both_models(suite, key, labels):
+    configs = [composed(f"+suite={suite}", *job) for job in planned(suite) if "seed=0" in job]
+    assert [config.label for config in configs] == [f"ippo_hypermarl_mlp_{x}" for x in labels]
+    for config in configs:
+        assert config.model[key] == config.critic_model[key]
