@@ -17,6 +17,7 @@ from benchmarl_hyper.happo import Happo, HappoConfig
 from benchmarl_hyper.kaleidoscope import Kaleidoscope, KaleidoscopeConfig
 from benchmarl_hyper.kaleidoscope_callback import KaleidoscopeCallback
 from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig
+from benchmarl_hyper.ppo import IppoPaper, IppoPaperConfig, MappoPaper, MappoPaperConfig
 from benchmarl_hyper.recurrent import (
     FupsGru,
     FupsGruConfig,
@@ -75,9 +76,13 @@ __all__ = [
     "HypermarlNoGdConfig",
     "HypermarlNoRf",
     "HypermarlNoRfConfig",
+    "IppoPaper",
+    "IppoPaperConfig",
     "Kaleidoscope",
     "KaleidoscopeCallback",
     "KaleidoscopeConfig",
+    "MappoPaper",
+    "MappoPaperConfig",
     "Nops",
     "NopsConfig",
     "NopsGru",

@@ -23,6 +23,7 @@ from benchmarl_hyper.happo import HappoConfig
 from benchmarl_hyper.kaleidoscope_callback import KaleidoscopeCallback
 from benchmarl_hyper.methods import MethodCallback
 from benchmarl_hyper.models import GeneratedMlpConfig
+from benchmarl_hyper.ppo import IppoPaperConfig, MappoPaperConfig
 from benchmarl_hyper.recurrent import RECURRENT_CONFIGS
 from benchmarl_hyper.seps_callback import SepsCallback
 from benchmarl_hyper.tasks import TASKS
@@ -31,6 +32,12 @@ from benchmarl_hyper.variants import CONFIGS
 
 METHODS: dict[str, type[MethodCallback]] = {
     callback.method(): callback for callback in (SepsCallback, KaleidoscopeCallback, DicoCallback)
+}
+
+ALGORITHMS: dict[str, type[AlgorithmConfig]] = {
+    "happo": HappoConfig,
+    "ippo_paper": IppoPaperConfig,
+    "mappo_paper": MappoPaperConfig,
 }
 
 # How YAML spells the types of our fields that OmegaConf does not know.
@@ -49,7 +56,8 @@ def register() -> None:
         register_model(config)
     for task in TASKS:
         register_task(task)
-    register_algorithm("happo", HappoConfig)
+    for name, algorithm in ALGORITHMS.items():
+        register_algorithm(name, algorithm)
     for callback in METHODS.values():
         register_method(callback)
 

@@ -17,7 +17,7 @@ REPORT = {path.stem: path for path in (PACKAGE / "report").glob("*.py")}
 LAYERS = [
     {"benchmark", "export", "run", "status", "teams"},
     {"registry", "report", "runs", "sweep"},
-    {"absolute", "callbacks", "folders", "happo", "tasks"},
+    {"absolute", "callbacks", "folders", "happo", "ppo", "tasks"},
     {"experiment", "observations", "recording"},
     {"dico_callback", "kaleidoscope_callback", "seps_callback"},
     {"formats", "gathering", "networks", "pairs"},
