@@ -86,14 +86,6 @@ def test_its_weights_start_at_the_scale_of_the_variant_it_is_compared_with():
         assert not head.rows.bias.any()
 
 
-def test_outputs_depend_on_ones_own_observation_alone():
-    model, observation = no_gd(), torch.randn(1, N, F, requires_grad=True)
-    for i in range(N):
-        (gradient,) = torch.autograd.grad(call(model, observation)[0, i].sum(), observation)
-        assert gradient[0, i].any()
-        assert not gradient[0, torch.arange(N) != i].any()
-
-
 @pytest.mark.parametrize("state", [True, False])
 def test_critics_of_one_agent_need_no_agent_dimension(state):
     config = config_of("hypermarl_no_gd")

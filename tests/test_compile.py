@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 from experiments import experiment
-from host_requests import VARIANTS, central_critic, config_of, policy, randomise
+from host_requests import ABLATIONS, VARIANTS, central_critic, config_of, policy, randomise
 from tensordict import TensorDict
 
 from benchmarl_hyper.rollouts import fixed_parameters
@@ -31,7 +31,7 @@ def output_of(model):
 
 
 @pytest.mark.parametrize("make", [policy, central_critic])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [*VARIANTS, *ABLATIONS])
 def test_models_are_one_graph(variant, make):
     model = randomise(make(config_of(variant)))
     observation, run = torch.randn(4, 3, 5), output_of(model)

@@ -4,6 +4,7 @@ import pickle
 import pytest
 import torch
 from host_requests import (
+    ABLATIONS,
     VARIANTS,
     call,
     central_critic,
@@ -160,7 +161,7 @@ def test_no_hidden_cells_is_a_linear_policy(variant):
     close(call(model, observation), torch.einsum("bni,noi->bno", observation, weight) + bias)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [*VARIANTS, *ABLATIONS])
 def test_several_inputs_are_concatenated_in_the_order_of_the_keys(variant):
     spec = group_spec(N, position=(2, 2), velocity=(1, 3))
     model = randomise(policy(config_of(variant, num_feature_dims=2), input_spec=spec))
@@ -174,7 +175,7 @@ def test_several_inputs_are_concatenated_in_the_order_of_the_keys(variant):
 # --- What may depend on what
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [*VARIANTS, *ABLATIONS])
 def test_output_of_an_agent_sees_its_own_observation_only(variant):
     model = randomise(policy(config_of(variant)))
     observation = torch.randn(1, N, F, requires_grad=True)
@@ -300,7 +301,7 @@ def test_repr_says_what_is_generated_and_trained():
     assert "parameters per agent=5,833, trainable=381,081" in text
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [*VARIANTS, *ABLATIONS])
 def test_copies_and_pickles_agree(variant):
     model = randomise(policy(config_of(variant)))
     observation = torch.randn(4, N, F)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from benchmarl.models import CnnConfig, GruConfig, MlpConfig, SequenceModelConfig
 from host_requests import (
+    ABLATIONS,
     VARIANTS,
     call,
     central_critic,
@@ -59,7 +60,7 @@ def test_behind_a_cnn(variant):
     assert call(model, torch.rand(4, N, 6, 6, 3)).shape == (4, N, OUT)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [*VARIANTS, *ABLATIONS])
 def test_behind_a_recurrent_model(variant):
     gru = GruConfig(
         hidden_size=4,
