@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from experiments import ALGORITHMS, experiment
+from experiments import ALGORITHMS, algorithm_config, experiment
 from host_requests import (
     ABLATIONS,
     call,
@@ -40,7 +40,11 @@ def no_gd(make=policy, **changes):
 
 def weights_per_frame(model):
     size = torch.get_default_dtype().itemsize
-    return size * N * sum((i + 1) * o for i, o in zip(model.sizes, model.sizes[1:], strict=False))
+    return (
+        size
+        * model.n_agents
+        * sum((i + 1) * o for i, o in zip(model.sizes, model.sizes[1:], strict=False))
+    )
 
 
 # --- Without gradient decoupling
@@ -141,6 +145,18 @@ def test_a_run_is_refused_by_its_minibatch_and_not_by_its_evaluation(tmp_path):
         assert run.test_env.rollout(3, run.policy)["agents", "action"].isfinite().all()
     with pytest.raises(ValueError, match="of at most 0 frames"):
         run.run()
+
+
+def test_the_remedy_of_the_error_trains(tmp_path):
+    """Minibatches fit, the batch does not: for the advantages the critic is run with gradient."""
+    run = experiment(tmp_path, "hypermarl_no_gd")
+    run.close()
+    critic = run.losses["agents"].critic_network
+    fitting = config_of("hypermarl_no_gd", max_bytes=5 * weights_per_frame(critic))
+    with pytest.raises(ValueError, match="for 8 frames"):
+        experiment(tmp_path, fitting).run()
+    divided = algorithm_config("ippo", minibatch_advantage=True)
+    experiment(tmp_path, fitting, divided).run()
 
 
 @pytest.mark.parametrize("name", ["generate", "agent_parameters"])
