@@ -194,7 +194,7 @@ def test_two_runs_with_one_label_are_refused_and_both_named(tmp_path):
     a, b = own_run(tmp_path / "a"), own_run(tmp_path / "b")
     with pytest.raises(ValueError, match="two runs of task vmas/navigation") as error:
         read([tmp_path / "a", tmp_path / "b"])
-    for text in (str(a), str(b), "ippo_nops", "seed 0", "another name", "only one of the folders"):
+    for text in (str(a), str(b), "ippo_nops", "seed 0", "another label", "only one of the folders"):
         assert text in str(error.value)
 
 
