@@ -12,11 +12,9 @@ from benchmarl.models.common import ModelConfig
 
 from benchmarl_hyper.absolute import AbsoluteMetricCallback
 from benchmarl_hyper.experiment import ResumableExperiment
+from benchmarl_hyper.models import CONF, read_yaml
 from benchmarl_hyper.recording import ResultsCallback
 from benchmarl_hyper.registry import model_config as registered
-
-# What critics with an output per agent need, of those algorithms that have it
-SHARING = {"share_param_critic": False, "coupled_discrete_values": False}
 
 
 class VariantBenchmark(Benchmark):
@@ -71,7 +69,8 @@ class VariantBenchmark(Benchmark):
                         yield self._experiment(algorithm, task, seed, name)
 
     def _experiment(self, algorithm: Any, task: Any, seed: int, variant: str) -> Experiment:
-        flags = {key: value for key, value in SHARING.items() if hasattr(algorithm, key)}
+        sharing = read_yaml(CONF / "run.yaml")["sharing"]
+        flags = {key: value for key, value in sharing.items() if hasattr(algorithm, key)}
         label = f"{algorithm.associated_class().__name__.lower()}_{variant}"
         return ResumableExperiment(
             task=task,

@@ -17,6 +17,7 @@ from torch import Tensor
 from torchrl.objectives import LossModule
 
 from benchmarl_hyper.models import CONF, read_yaml
+from benchmarl_hyper.recording import without_experiment
 
 M = TypeVar("M", bound=Model)
 
@@ -66,8 +67,7 @@ class MethodCallback(Callback):
         return models
 
     def __getstate__(self) -> dict[str, Any]:
-        # BenchMARL pickles callbacks, and sets the experiment anew.
-        return {**self.__dict__, "experiment": None}
+        return without_experiment(self)
 
 
 def buffers(loss: LossModule, name: str) -> Iterator[tuple[TensorDictParams, NestedKey]]:

@@ -1,7 +1,9 @@
 """Small experiments: every algorithm and kind of task in about a second."""
 
+import json
 from dataclasses import replace
 
+import torch
 from benchmarl.algorithms import algorithm_config_registry
 from benchmarl.environments import VmasTask
 from benchmarl.experiment import Experiment, ExperimentConfig
@@ -87,3 +89,34 @@ def experiment(
         callbacks=list(callbacks),
         config=experiment_config(folder, prefer_continuous_actions=continuous, **changes),
     )
+
+
+def trained_parameters(run):
+    """What the optimisers move."""
+    return [
+        parameter
+        for optimisers in run.optimizers.values()
+        for optimiser in optimisers.values()
+        for group in optimiser.param_groups
+        for parameter in group["params"]
+        if parameter.requires_grad  # BenchMARL's list has buffers, too
+    ]
+
+
+def evaluations(run):
+    """What the results say of each."""
+    with open(run.logger.json_writer.path) as file:
+        (by_task,) = json.load(file).values()
+    (by_algorithm,) = by_task.values()
+    (by_seed,) = by_algorithm.values()
+    return [value for key, value in by_seed["seed_0"].items() if key.startswith("step_")]
+
+
+def check_training(run):
+    """Train, and see that everything moved to finite values, and was evaluated twice."""
+    before = [parameter.detach().clone() for parameter in trained_parameters(run)]
+    run.run()
+    for old, new in zip(before, trained_parameters(run), strict=True):
+        assert new.isfinite().all()
+        assert not torch.equal(old, new)
+    assert len(evaluations(run)) == 2

@@ -17,7 +17,6 @@ from happo_runs import GROUP, MLP, PASSES, Recorder, equal, happo, place, snapsh
 from host_requests import config_of
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
-from test_command_line import TINY_RUN, python, results
 
 import benchmarl_hyper
 from benchmarl_hyper import HappoConfig, registry
@@ -174,11 +173,3 @@ def test_benchmarl_composes_it():
         with pytest.raises(ConfigCompositionException) as error:
             compose("config", wrong)
     assert "'maybe' is not a valid bool" in str(error.value.__cause__)
-
-
-def test_benchmarls_own_runner_trains_and_resumes(tmp_path):
-    options = [option for option in TINY_RUN if not option.startswith("algorithm=")]
-    python("-m", "benchmarl.run", *options, "algorithm=happo", cwd=tmp_path)
-    assert set(results(tmp_path)) == {("happo", "seed_0")}
-    first = min(tmp_path.rglob("checkpoint_*.pt"), key=lambda path: len(path.name))
-    assert "2/2" in python("-m", "benchmarl.resume", first, cwd=tmp_path)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from host_requests import (
     ABLATIONS,
+    RECURRENT,
     VARIANTS,
     call,
     central_critic,
@@ -261,7 +262,7 @@ def test_generated_biases_start_at_zero(variant):
     assert not any(parameters[layer, "bias"].any() for layer in hidden)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [*VARIANTS, *RECURRENT])
 def test_reset_parameters_draws_everything_anew_in_place(variant):
     models = [randomise(policy(config_of(variant, init="orthogonal"))) for _ in range(2)]
     parameters = [list(model.parameters()) for model in models]

@@ -1,36 +1,21 @@
 """Every variant under every algorithm: collect, train, evaluate."""
 
-import json
-
 import pytest
 import torch
 from benchmarl.algorithms import EnsembleAlgorithmConfig
 from benchmarl.experiment import Experiment
 from benchmarl.models import EnsembleModelConfig, MlpConfig
-from experiments import ALGORITHMS, TASKS, algorithm_config, experiment, two_groups
+from experiments import (
+    ALGORITHMS,
+    TASKS,
+    algorithm_config,
+    check_training,
+    experiment,
+    trained_parameters,
+    two_groups,
+)
 from host_requests import VARIANTS, config_of
 from torch import nn
-
-
-def trained_parameters(run):
-    """What the optimisers move."""
-    return [
-        parameter
-        for optimisers in run.optimizers.values()
-        for optimiser in optimisers.values()
-        for group in optimiser.param_groups
-        for parameter in group["params"]
-        if parameter.requires_grad  # BenchMARL's list has buffers, too
-    ]
-
-
-def evaluations(run):
-    with open(run.logger.json_writer.path) as file:
-        (by_task,) = json.load(file).values()
-    (by_algorithm,) = by_task.values()
-    (by_seed,) = by_algorithm.values()
-    return [value for key, value in by_seed["seed_0"].items() if key.startswith("step_")]
-
 
 MATRIX = [
     (algorithm, continuous, task)
@@ -51,12 +36,7 @@ def test_uncoupled_discrete_masac_with_two_groups_fails_in_benchmarl_itself(tmp_
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_trains_and_evaluates(variant, algorithm, continuous, task, tmp_path):
     run = experiment(tmp_path, variant, algorithm, TASKS[task], continuous)
-    before = [parameter.detach().clone() for parameter in trained_parameters(run)]
-    run.run()
-    for old, new in zip(before, trained_parameters(run), strict=True):
-        assert new.isfinite().all()
-        assert not torch.equal(old, new)
-    assert len(evaluations(run)) == 2
+    check_training(run)
 
 
 @pytest.mark.parametrize("share_param_critic", [True, False])
