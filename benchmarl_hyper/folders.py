@@ -32,8 +32,8 @@ PLACES = {"name", "num_threads"} | {
 }
 
 
-class OtherSettingsError(ValueError):
-    """A folder holds a run with other settings, which is not to be overwritten."""
+class FolderError(ValueError):
+    """A folder holds what is not to be overwritten, and cannot be continued."""
 
 
 class RunFolder:
@@ -72,9 +72,18 @@ class RunFolder:
             lock.release()
 
     def record(self) -> dict[str, Any]:
-        """What ``run.json`` says; empty without one."""
+        """What ``run.json`` says; empty without one.
+
+        Raises:
+            FolderError: if it is not JSON.
+        """
         file = self.path / RECORD
-        return json.loads(file.read_text()) if file.is_file() else {}
+        try:
+            return json.loads(file.read_text()) if file.is_file() else {}
+        except ValueError as error:
+            raise FolderError(
+                f"{file} is not JSON ({error}); if its run is of no use, remove the folder"
+            ) from error
 
     def update(self, **facts: Any) -> None:
         """Write facts into ``run.json``, with the time."""
@@ -95,13 +104,13 @@ class RunFolder:
         return found[-1] if found else None
 
     def refuse_other_settings(self, settings: Mapping[str, Any]) -> None:
-        """Raise an :class:`OtherSettingsError` that names what differs from the run in here."""
+        """Raise a :class:`FolderError` that names what differs from the run in here."""
         old = _flat(yaml.safe_load((self.path / CONFIG).read_text()))
         new = _flat(settings)
         differ = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
         if differ:
             changes = "; ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in differ[:8])
-            raise OtherSettingsError(
+            raise FolderError(
                 f"{self.path} holds a run with other settings ({changes}). Give this one another "
                 "label, for example 'label=${hydra:runtime.choices.variant}_lr${experiment.lr}', "
                 "or put it elsewhere with name=<folder>"

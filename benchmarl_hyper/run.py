@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarl_hyper.callbacks import callbacks_named
 from benchmarl_hyper.experiment import ResumableExperiment
-from benchmarl_hyper.folders import OtherSettingsError
+from benchmarl_hyper.folders import FolderError
 from benchmarl_hyper.registry import method_callbacks, model_config
 from benchmarl_hyper.runs import perform
 
@@ -116,7 +116,7 @@ def main(cfg: DictConfig) -> None:
     settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
     try:
         perform(path, labels, settings, lambda *places: build(cfg, choices["task"], *places))
-    except OtherSettingsError:
+    except FolderError:
         raise  # there is no folder to record it in; a sweep raises it when all jobs have run
     except Exception as error:
         if hydra_config.mode != RunMode.MULTIRUN:

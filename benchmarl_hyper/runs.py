@@ -59,7 +59,8 @@ def perform(
         build: makes the experiment from the folder, a checkpoint or None, and callbacks.
 
     Raises:
-        OtherSettingsError: if the folder holds another run that is done or can be continued.
+        FolderError: if the folder holds a broken record, or another run that is done or can be
+            continued.
         Exception: what the experiment raises, after it is recorded.
     """
     folder = RunFolder(path)

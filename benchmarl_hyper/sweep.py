@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarl_hyper.folders import RECORD
+from benchmarl_hyper.folders import RECORD, FolderError, RunFolder
 from benchmarl_hyper.recording import write_whole
 
 PLAN = "plan.json"
@@ -34,9 +34,12 @@ class SweepCallback(Callback):
         write_whole(folder / PLAN, json.dumps(plan, indent=1))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Raise ``SystemExit`` if a run of this plan is not done."""
+        """Raise ``SystemExit`` if a run of this plan has failed, or a record cannot be read."""
         folder = Path(config.hydra.sweep.dir)
-        plan, found = read_plan(folder), records(folder)
+        try:
+            plan, found = read_plan(folder), records(folder)
+        except FolderError as error:  # of which Hydra would make a warning
+            raise SystemExit(f"error: {error}") from error
         states = {path: record["status"] for path, record in found.items() if planned(record, plan)}
         failed = [path for path, status in states.items() if status == "failed"]
         if failed:
@@ -71,8 +74,12 @@ def read_plan(folder: Path) -> list[list[str]]:
 
 
 def records(folder: Path) -> dict[Path, dict[str, Any]]:
-    """What the runs below a folder say of themselves, by the run's folder."""
-    return {file.parent: json.loads(file.read_text()) for file in sorted(folder.rglob(RECORD))}
+    """What the runs below a folder say of themselves, by the run's folder.
+
+    Raises:
+        FolderError: if a record is not JSON.
+    """
+    return {file.parent: RunFolder(file.parent).record() for file in sorted(folder.rglob(RECORD))}
 
 
 def planned(record: dict[str, Any], plan: Sequence[Sequence[str]]) -> bool:

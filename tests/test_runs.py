@@ -5,7 +5,7 @@ from experiments import experiment
 from run_folders import contents
 
 from benchmarl_hyper.experiment import ResumableExperiment
-from benchmarl_hyper.folders import RunFolder
+from benchmarl_hyper.folders import FolderError, RunFolder
 from benchmarl_hyper.report import results
 from benchmarl_hyper.runs import perform
 
@@ -68,6 +68,14 @@ def test_other_settings_are_refused(tmp_path):
     perform(tmp_path, LABELS, SETTINGS, build)
     with pytest.raises(ValueError, match=r"other settings \(experiment.lr: 0.01 there, 1 now\)"):
         perform(tmp_path, LABELS, {"experiment": {"lr": 1}}, build)
+
+
+def test_a_broken_record_is_refused(tmp_path):
+    perform(tmp_path, LABELS, SETTINGS, build)
+    (tmp_path / "run.json").write_text('{"half')
+    with pytest.raises(FolderError, match=r"run.json is not JSON"):
+        perform(tmp_path, LABELS, SETTINGS, build)
+    assert (tmp_path / "run.json").read_text() == '{"half'
 
 
 def test_a_failure_is_recorded_and_repeated_from_the_beginning(tmp_path):

@@ -107,3 +107,18 @@ def test_the_status_is_read_while_records_are_written(tmp_path):
     assert json.loads((path / "run.json").read_text())["status"] == "done"
     (path / ".run.json.part").write_text('{"half')
     assert "1 done" in status(tmp_path)
+
+
+def test_a_broken_record_is_named(tmp_path):
+    config = planned(tmp_path)
+    path = run(tmp_path, "nops", 0, status="done")
+    (path / "run.json").write_text('{"half')
+    with pytest.raises(SystemExit, match=r"seed_0/run.json is not JSON.*remove the folder"):
+        main([str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"seed_0/run.json is not JSON"):
+        SweepCallback().on_multirun_end(config)
+
+
+def test_the_status_of_a_plan_that_has_not_begun(tmp_path):
+    planned(tmp_path)
+    assert "4 runs: 4 left" in status(tmp_path)
