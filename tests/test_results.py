@@ -1,5 +1,6 @@
 import json
 import re
+import tarfile
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from recorded_runs import config, host_run, own_run, results
 
 from benchmarl_hyper.report.labels import HOST_MODELS, host_label
 from benchmarl_hyper.report.results import read
+from benchmarl_hyper.report.writing import write
 
 
 def test_our_run_has_its_label_settings_and_absolute_metric(tmp_path):
@@ -214,3 +216,43 @@ def test_a_config_that_is_not_a_mapping_is_no_config(tmp_path):
     folder = own_run(tmp_path)
     (folder / "config.yaml").write_text(yaml.safe_dump([1]))
     assert read([tmp_path]).runs[0].settings == {}
+
+
+def archive(base, names):
+    with tarfile.open(base / "games.tar.xz", "w:xz") as file:
+        for name in names:
+            file.add(base / "runs" / name, arcname=name)
+    return base / "games.tar.xz"
+
+
+def test_an_archive_is_read_like_its_folder_and_its_report_goes_there(tmp_path):
+    own_run(tmp_path / "runs" / "games")
+    path = archive(tmp_path, ["games"])
+    for _ in range(2):  # the second time from what is there
+        (run,) = read([path]).runs
+    assert tmp_path / "games" in run.folder.parents
+    (original,) = read([tmp_path / "runs"]).runs
+    assert run.evaluations == original.evaluations
+    assert run.record == original.record
+    assert write([path]) == tmp_path / "games" / "report" / "report.html"
+
+
+def test_an_archive_overwrites_nothing_and_says_so(tmp_path):
+    own_run(tmp_path / "runs" / "games")
+    path = archive(tmp_path, ["games"])
+    own_run(tmp_path / "games", "fups")
+    with pytest.raises(ValueError, match=r"would overwrite .*games, which is not from it"):
+        read([path])
+    (run,) = read([tmp_path / "games"]).runs
+    assert run.label == "ippo_fups"
+
+
+def test_a_file_that_is_no_archive_of_one_folder_is_refused(tmp_path):
+    own_run(tmp_path / "runs" / "games")
+    own_run(tmp_path / "runs" / "other")
+    with pytest.raises(ValueError, match="must hold one folder, games"):
+        read([archive(tmp_path, ["games", "other"])])
+    (tmp_path / "games.tar.xz").write_text("no archive")
+    with pytest.raises(ValueError, match=r"games.tar.xz is not a readable tar archive"):
+        read([tmp_path / "games.tar.xz"])
+    assert not (tmp_path / "games").exists()

@@ -16,7 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m benchmarl_hyper.report",
         description="Compare finished runs, ours and BenchMARL's: one HTML file, figures, tables.",
     )
-    parser.add_argument("folders", metavar="DIR", nargs="+", type=Path, help="folder of runs")
+    parser.add_argument(
+        "folders", metavar="DIR", nargs="+", type=Path, help="folder of runs, or its .tar archive"
+    )
     parser.add_argument("--out", type=Path, help="where to; DIR/report if it is left out")
     parser.add_argument(
         "--bounds", type=Path, help="YAML: the returns of each task that count as 0 and 1"

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from benchmarl_hyper.report.archives import unpacked
 from benchmarl_hyper.report.labels import host_label
 
 RECORD = "run.json"
@@ -76,15 +77,16 @@ def read(folders: Sequence[Path]) -> Results:
     """All finished runs below folders, each once.
 
     Args:
-        folders: of runs, of sweeps, or above them. JSON files of other kinds are passed over.
+        folders: of runs, of sweeps, or above them, or archives of such a folder. JSON files of
+            other kinds are passed over.
 
     Raises:
-        ValueError: for a folder that is not there, for folders without a finished run, and for two
-            runs with one task, label and seed.
+        ValueError: as ``archives.unpacked``, for a folder that is not there, for folders without a
+            finished run, and for two runs with one task, label and seed.
     """
     runs: list[Run] = []
     dropped = []
-    for path in dict.fromkeys(file for folder in folders for file in _files(Path(folder))):
+    for path in dict.fromkeys(file for folder in unpacked(folders) for file in _files(folder)):
         try:
             runs += list(_own(path) if path.name == RECORD else _hosts(path))
         except (ValueError, TypeError, AttributeError, OSError, yaml.YAMLError) as error:

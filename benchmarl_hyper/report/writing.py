@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from benchmarl_hyper.report import figures, recordings
 from benchmarl_hyper.report.aggregates import aggregate
 from benchmarl_hyper.report.appendix import appendix_section, cost_section, dropped_table
+from benchmarl_hyper.report.archives import unpacked
 from benchmarl_hyper.report.checks import warnings
 from benchmarl_hyper.report.contents import (
     Section,
@@ -63,7 +64,7 @@ def write(folders: Sequence[Path], out: Path | None = None, bounds: Path | None 
     """Read runs and write the report.
 
     Args:
-        folders: of runs, of sweeps, or above them.
+        folders: of runs, of sweeps, or above them, or archives of such a folder.
         out: where to; ``report`` in the first folder if it is None.
         bounds: a YAML file with the returns of each task that count as 0 and 1.
 
@@ -75,7 +76,7 @@ def write(folders: Sequence[Path], out: Path | None = None, bounds: Path | None 
     """
     results = read(folders)
     given = read_bounds(Path(bounds)) if bounds else {}
-    out = Path(out) if out else Path(folders[0]) / "report"
+    out = Path(out) if out else unpacked(folders)[0] / "report"
     groups = grouped(results.runs)
     looks = figures.styles(sorted({run.label for run in results.runs}))
     recorded, problems = recordings.read_all(results.runs)
