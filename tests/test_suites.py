@@ -111,7 +111,6 @@ def test_the_preset_for_slurm():
     [
         ("hypermarl_one_hot", {"embedding_dim": None}, {"embedding_dim": None}),
         ("hypermarl_mlp_unit", {"code_norm": "unit"}, {"code_norm": "unit"}),
-        ("hypermarl_lowrank_unit", {"code_norm": "unit"}, {"code_norm": "unit"}),
         ("hypermarl_mlp_h16", {"hypernet_cells": [16]}, {"hypernet_cells": [16]}),
         ("fups_id_no_state", {"use_observation": False}, {}),
     ],
@@ -122,6 +121,14 @@ def test_a_variant_of_a_variant_changes_one_setting(variant, own, critics_own):
         shipped = OmegaConf.load(CONF / "model" / "layers" / f"{part.name}.yaml")
         plain = {key: value for key, value in shipped.items() if key != "defaults"}
         assert OmegaConf.to_container(part) == {**plain, **changes}
+
+
+def test_no_variant_is_another_one_by_a_different_name():
+    seen = {}
+    for path in sorted((CONF / "variant").glob("*.yaml")):
+        config = composed("algorithm=ippo", "task=vmas/balance", f"variant={path.stem}")
+        models = OmegaConf.to_yaml(config.model), OmegaConf.to_yaml(config.critic_model)
+        assert seen.setdefault(models, path.stem) == path.stem
 
 
 @pytest.mark.parametrize(
