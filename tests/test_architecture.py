@@ -41,7 +41,7 @@ REPORT_LAYERS = [
     {"aggregates", "figures", "recordings"},
     {"scores", "settings"},
     {"results"},
-    {"labels"},
+    {"archives", "labels"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
 TORCH_ONLY = {"diversity", "gradients", "embeddings", "functional", "generators"}

@@ -95,6 +95,8 @@ def test_figures_and_tables_are_beside_the_page(written):
     for name in re.findall(r"tables/(\w+)\.csv, \.tex", page):
         assert (written.parent / "tables" / f"{name}.csv").is_file()
         assert (written.parent / "tables" / f"{name}.tex").is_file()
+    measured = (written.parent / "tables" / "measurements.csv").read_text()
+    assert 'games/x,ippo_fups,"SND, Jensen-Shannon",3,0.5,0.5 to 0.5,0.5,0.5 to 0.5' in measured
     rows = (written.parent / "tables" / "per_run.csv").read_text().splitlines()
     assert len(rows) == 1 + 12 + 3
     assert (written.parent / "marl_eval.json").is_file()

@@ -205,6 +205,22 @@ def test_recorded_curves_are_where_all_seeds_are_finite(tmp_path):
     assert (list(band.x), list(band.y), band.n) == ([100], [101.0], 3)
 
 
+def test_a_quantity_is_its_last_finite_value_and_the_mean_of_all(tmp_path):
+    for seed, last in enumerate((3.0, None, 5.0, 7.0)):
+        values = [line(300, "snd", value=last), line(100, "snd", value=1.0)]
+        own_run(tmp_path, "nops", seed, diagnostics=values)
+    own_run(tmp_path, "nops", 4, diagnostics=[line(100, "snd", value=None)])
+    own_run(tmp_path, "nops", 5)
+    found = recordings.scalar_summaries(
+        groups_of(tmp_path), recordings.read_all(read([tmp_path]).runs)[0]
+    )
+    ((where, both),) = found.items()
+    assert where == ("vmas/navigation", "ippo_nops", ("agents", "snd"))
+    assert list(both.last.seeds) == [3.0, 1.0, 5.0, 7.0]
+    assert list(both.mean.seeds) == [2.0, 1.0, 3.0, 4.0]
+    assert both.last.interval[0] < both.last.mean == 4.0
+
+
 def test_matrices_are_the_last_of_the_first_seed(tmp_path):
     for seed in range(2):
         values = [line(f, "snd", matrix=[[f + seed]]) for f in (200, 100)]

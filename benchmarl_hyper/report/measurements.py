@@ -9,10 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from benchmarl_hyper.report.contents import INTERVAL, Picture, Section, pages
+from benchmarl_hyper.report.exports import Table
 from benchmarl_hyper.report.figures import Panel, Style, curve_figure
 from benchmarl_hyper.report.matrices import Map, map_figure, scatter_figure
-from benchmarl_hyper.report.recordings import Key, Recording, last_matrices, scalar_curves
-from benchmarl_hyper.report.scores import Band, Groups
+from benchmarl_hyper.report.recordings import (
+    Key,
+    Recording,
+    last_matrices,
+    scalar_curves,
+    scalar_summaries,
+)
+from benchmarl_hyper.report.scores import Band, Groups, Score
 
 MOST_MAPS = 24
 QUANTITIES = {
@@ -41,7 +48,7 @@ FAMILIES = {
 def measurements_section(
     groups: Groups, recordings: Mapping[Path, Recording], looks: Mapping[str, Style]
 ) -> Section | None:
-    """Curves of scalars, and the last matrices; None where no callback recorded anything."""
+    """Curves and a table of scalars, and the last matrices; None where nothing was recorded."""
     if not recordings:
         return None
     curves = scalar_curves(groups, recordings)
@@ -61,7 +68,28 @@ def measurements_section(
         draw = partial(curve_figure, looks=looks, columns=columns)
         pictures += pages(family, caption, panels, draw)
     pictures += _maps(last_matrices(groups, recordings))
-    return Section("What sharing does", (), pictures)
+    table = _table(groups, recordings)
+    return Section("What sharing does", (), pictures, folded=[table] if table.rows else [])
+
+
+def _table(groups: Groups, recordings: Mapping[Path, Recording]) -> Table:
+    header = ["task", "label", "quantity", "n"]
+    header += ["last", "95% interval", "mean over the run", "95% interval"]
+    rows = [
+        [task, label, quantity(key), str(len(both.last.seeds)), *_cells(both.last, both.mean)]
+        for (task, label, key), both in scalar_summaries(groups, recordings).items()
+    ]
+    caption = (
+        f"What was measured, as means over n seeds with {INTERVAL} (none below 3 seeds): the last "
+        "value of a run, and the mean of all its values."
+    )
+    return Table("measurements", caption, header, rows)
+
+
+def _cells(*scores: Score) -> Iterator[str]:
+    for score in scores:
+        yield f"{score.mean:.3g}"
+        yield "-" if score.interval is None else "{:.3g} to {:.3g}".format(*score.interval)
 
 
 def _panel(task: str, key: Key, lines: Mapping[str, Band], several: bool) -> Panel:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from benchmarl_hyper.report.results import Dropped, Run
-from benchmarl_hyper.report.scores import Band, Groups, band
+from benchmarl_hyper.report.scores import Band, Groups, Score, band, score
 
 FILE = "diagnostics.jsonl"
 Key: TypeAlias = tuple[str, str]  # group and name
@@ -74,6 +74,33 @@ def scalar_curves(
                     points = np.array([[v[f] for f in frames] for v in values])
                     lines.setdefault((task, key), {})[label] = band(frames, points)
     return lines
+
+
+class Summary(NamedTuple):
+    """A quantity of runs: its last finite value, and the mean of all that were measured."""
+
+    last: Score
+    mean: Score
+
+
+def scalar_summaries(
+    groups: Groups, recordings: Mapping[Path, Recording]
+) -> dict[tuple[str, str, Key], Summary]:
+    """By task, label and quantity, of the runs that have a finite value of it."""
+    found: dict[tuple[str, str, Key], list[np.ndarray]] = {}
+    for task, labels in groups.items():
+        for label, runs in labels.items():
+            for run in runs:
+                scalars = recordings[run.folder].scalars if run.folder in recordings else {}
+                for key, by_frames in scalars.items():
+                    values = np.array([by_frames[frames] for frames in sorted(by_frames)])
+                    values = values[np.isfinite(values)]
+                    if len(values):
+                        found.setdefault((task, label, key), []).append(values)
+    return {
+        where: Summary(score([v[-1] for v in runs]), score([float(v.mean()) for v in runs]))
+        for where, runs in found.items()
+    }
 
 
 def last_matrices(
