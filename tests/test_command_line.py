@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -188,8 +189,11 @@ def test_example_in_python(tmp_path):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
+    """Built from a copy: a build writes into its source, which other tests read meanwhile."""
     folder = tmp_path_factory.mktemp("wheel")
-    python("-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    others = shutil.ignore_patterns(".*", "build", "*.egg-info", "results", "runs")
+    source = shutil.copytree(ROOT, folder / "source", ignore=others)
+    python("-m", "build", "--wheel", "--no-isolation", "--outdir", folder, source, cwd=folder)
     return next(folder.glob("*.whl"))
 
 
