@@ -37,6 +37,7 @@ REPORT_LAYERS = [
     {"writing"},
     {"summaries", "overall", "measurements", "appendix"},
     {"contents"},
+    {"overview"},
     {"exports", "matrices", "checks"},
     {"aggregates", "figures", "recordings"},
     {"scores", "settings"},

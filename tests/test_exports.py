@@ -3,7 +3,7 @@ import io
 
 from recorded_runs import own_run
 
-from benchmarl_hyper.report.exports import Table, marl_eval, to_csv, to_latex
+from benchmarl_hyper.report.exports import Table, marl_eval, to_csv, to_latex, to_markdown
 from benchmarl_hyper.report.results import read
 from benchmarl_hyper.report.scores import grouped
 
@@ -30,6 +30,18 @@ def test_latex_is_escaped_and_bold():
     assert r"a \& b \\" in text
     assert r"\caption{100\% of runs}" in text
     assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
+
+
+def test_markdown_is_a_table_with_its_caption_below():
+    table = Table("x", "Caption.", ["label", "n"], [["a|b", "3"], ["c", "4"]], frozenset({(1, 0)}))
+    assert to_markdown(table).splitlines() == [
+        "| label | n |",
+        "| --- | --- |",
+        r"| a\|b | 3 |",
+        "| **c** | 4 |",
+        "",
+        "Caption.",
+    ]
 
 
 def test_marl_eval_has_a_return_in_every_step_and_in_the_absolute_metrics(tmp_path):

@@ -6,8 +6,7 @@ from recorded_runs import config, host_run, own_run
 from benchmarl_hyper import report
 from benchmarl_hyper.report.__main__ import main
 from benchmarl_hyper.report.appendix import duration
-from benchmarl_hyper.report.contents import standing
-from benchmarl_hyper.report.scores import score
+from benchmarl_hyper.report.scores import score, standing
 from benchmarl_hyper.report.writing import read_bounds
 
 
@@ -92,9 +91,11 @@ def test_figures_and_tables_are_beside_the_page(written):
     figures = {path.stem for path in (written.parent / "figures").glob("*.pdf")}
     assert figures == {path.stem for path in (written.parent / "figures").glob("*.png")}
     assert figures == set(re.findall(r"figures/(\w+)\.pdf", page))
-    for name in re.findall(r"tables/(\w+)\.csv, \.tex", page):
-        assert (written.parent / "tables" / f"{name}.csv").is_file()
-        assert (written.parent / "tables" / f"{name}.tex").is_file()
+    tables = re.findall(r"tables/(\w+)\.csv, \.tex, \.md", page)
+    assert {"returns", "scores", "snd_js", "gradient_conflict", "measurements"} <= set(tables)
+    for name in tables:
+        for ending in ("csv", "tex", "md"):
+            assert (written.parent / "tables" / f"{name}.{ending}").is_file()
     measured = (written.parent / "tables" / "measurements.csv").read_text()
     assert 'games/x,ippo_fups,"SND, Jensen-Shannon",3,0.5,0.5 to 0.5,0.5,0.5 to 0.5' in measured
     rows = (written.parent / "tables" / "per_run.csv").read_text().splitlines()

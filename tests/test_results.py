@@ -40,6 +40,12 @@ def test_evaluations_are_ordered_by_frames_and_not_by_name(tmp_path):
     assert run.final_return == 11.0
 
 
+def test_numbers_in_names_of_tasks_are_ordered_by_value(tmp_path):
+    for task in ("games/x_16", "games/x_2", "bps/y_3"):
+        own_run(tmp_path, task=task)
+    assert [run.task for run in read([tmp_path]).runs] == ["bps/y_3", "games/x_2", "games/x_16"]
+
+
 def test_earlier_attempts_and_our_own_export_are_not_read(tmp_path):
     folder = own_run(tmp_path)
     attempt = folder / "attempts" / "1" / "old"

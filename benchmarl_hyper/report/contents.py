@@ -13,6 +13,7 @@ from benchmarl_hyper.report import figures
 from benchmarl_hyper.report.checks import listed
 from benchmarl_hyper.report.exports import Table
 from benchmarl_hyper.report.figures import Dots, Panel, Style
+from benchmarl_hyper.report.overview import overview
 from benchmarl_hyper.report.scores import (
     Groups,
     Score,
@@ -20,6 +21,7 @@ from benchmarl_hyper.report.scores import (
     extra_metrics,
     final_scores,
     learning_curves,
+    standing,
 )
 from benchmarl_hyper.stats import Estimate
 
@@ -119,7 +121,8 @@ def scores_section(groups: Groups, looks: Mapping[str, Style]) -> Section:
         *_dots("final_return", last, final, looks),
         *_dots("absolute_metric", fresh, absolute, looks),
     ]
-    return Section("Final and absolute returns", (), pictures, [score_table(final, absolute)])
+    every = [score_table(final, absolute)]
+    return Section("Final and absolute returns", (), pictures, [returns_table(groups)], every)
 
 
 def _fresh(groups: Groups) -> str:
@@ -154,6 +157,16 @@ def _estimate(score: Score) -> Estimate:
     return Estimate(np.float64(score.mean), ends)
 
 
+def returns_table(groups: Groups) -> Table:
+    """Final returns, a row per label and a column per task."""
+    caption = (
+        f"Return of the last evaluation: mean over n seeds, and {INTERVAL} (none below 3 seeds); "
+        f"{protocol(groups)}. Bold: the highest mean of the task, and those whose intervals "
+        "overlap its."
+    )
+    return overview("returns", caption, final_scores(groups), bold=True)
+
+
 def score_table(
     final: Mapping[str, Mapping[str, Score]], absolute: Mapping[str, Mapping[str, Score]]
 ) -> Table:
@@ -175,17 +188,6 @@ def score_table(
         "tell the two apart. Dash: unknown."
     )
     return Table("scores", caption, header, rows, frozenset(bold))
-
-
-def standing(scores: Mapping[str, Score], label: str) -> str:
-    """Where a label is among those of its task: highest, overlaps (the highest), or below it."""
-    best = max(scores, key=lambda name: scores[name].mean)
-    if label == best:
-        return "highest"
-    mine, its = scores[label].interval, scores[best].interval
-    if mine is None or its is None:
-        return "-"
-    return "overlaps" if mine[1] >= its[0] else "below"
 
 
 def _cells(scores: Mapping[str, Score], label: str) -> list[str]:

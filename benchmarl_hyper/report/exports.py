@@ -1,4 +1,4 @@
-"""Tables and results as other programs read them: CSV, LaTeX, and marl-eval's JSON."""
+"""Tables and results as other programs read them: CSV, LaTeX, Markdown, marl-eval's JSON."""
 
 from __future__ import annotations
 
@@ -35,6 +35,19 @@ def to_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
     return buffer.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """A table for GitHub and for documentation, and its caption below."""
+    cells = [
+        [f"**{text}**" if (i, j) in table.bold else text for j, text in enumerate(row)]
+        for i, row in enumerate(table.rows)
+    ]
+    lines = [table.header, ["---"] * len(table.header), *cells]
+    text = "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )
+    return f"{text}\n\n{table.caption}\n"
 
 
 def to_latex(table: Table) -> str:

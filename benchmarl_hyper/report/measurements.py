@@ -12,9 +12,11 @@ from benchmarl_hyper.report.contents import INTERVAL, Picture, Section, pages
 from benchmarl_hyper.report.exports import Table
 from benchmarl_hyper.report.figures import Panel, Style, curve_figure
 from benchmarl_hyper.report.matrices import Map, map_figure, scatter_figure
+from benchmarl_hyper.report.overview import overview
 from benchmarl_hyper.report.recordings import (
     Key,
     Recording,
+    Summary,
     last_matrices,
     scalar_curves,
     scalar_summaries,
@@ -57,7 +59,7 @@ def measurements_section(
     for family, (what, prefixes) in FAMILIES.items():
         panels = [
             _panel(task, key, lines, several=len(tasks) > 1)
-            for (task, key), lines in sorted(curves.items(), key=lambda item: item[0][::-1])
+            for (task, key), lines in sorted(curves.items(), key=lambda item: item[0][1])
             if key[1].startswith(prefixes)
         ]
         columns = len(tasks) if len(tasks) in (2, 3, 4) else None  # a row per quantity
@@ -68,16 +70,33 @@ def measurements_section(
         draw = partial(curve_figure, looks=looks, columns=columns)
         pictures += pages(family, caption, panels, draw)
     pictures += _maps(last_matrices(groups, recordings))
-    table = _table(groups, recordings)
-    return Section("What sharing does", (), pictures, folded=[table] if table.rows else [])
+    summaries = scalar_summaries(groups, recordings)
+    tables = [*measured_tables(summaries), _table(summaries)] if summaries else []
+    return Section("What sharing does", (), pictures, folded=tables)
 
 
-def _table(groups: Groups, recordings: Mapping[Path, Recording]) -> Table:
+def measured_tables(summaries: Mapping[tuple[str, str, Key], Summary]) -> Iterator[Table]:
+    """A table per quantity: of gradients the mean over the run, of others the last value."""
+    for key in sorted({key for _, _, key in summaries}):
+        gradients = key[1].startswith(FAMILIES["gradients"][1])
+        scores: dict[str, dict[str, Score]] = {}
+        for (task, label, its), both in summaries.items():
+            if its == key:
+                scores.setdefault(task, {})[label] = both.mean if gradients else both.last
+        what = quantity(key)
+        caption = (
+            f"{what[0].upper()}{what[1:]}, {'mean over the' if gradients else 'last value of a'} "
+            f"run: mean over n seeds, and {INTERVAL} (none below 3 seeds)."
+        )
+        yield overview("_".join(key).removeprefix("agents_"), caption, scores, digits=3)
+
+
+def _table(summaries: Mapping[tuple[str, str, Key], Summary]) -> Table:
     header = ["task", "label", "quantity", "n"]
     header += ["last", "95% interval", "mean over the run", "95% interval"]
     rows = [
         [task, label, quantity(key), str(len(both.last.seeds)), *_cells(both.last, both.mean)]
-        for (task, label, key), both in scalar_summaries(groups, recordings).items()
+        for (task, label, key), both in summaries.items()
     ]
     caption = (
         f"What was measured, as means over n seeds with {INTERVAL} (none below 3 seeds): the last "
@@ -130,7 +149,7 @@ def _selected(matrices: Mapping[tuple[str, Key], Mapping[str, np.ndarray]], name
     groups = {group for _, (group, _) in chosen}
     return [
         Map("\n".join([*[task] * (len(tasks) > 1), label, *[group] * (len(groups) > 1)]), matrix)
-        for (task, (group, _)), maps in sorted(chosen.items())
+        for (task, (group, _)), maps in chosen.items()
         for label, matrix in maps.items()
         if matrix.ndim == 2
     ]

@@ -106,7 +106,7 @@ def _cell(estimate: Estimate) -> str:
 def _bounds_table(found: Aggregates) -> Table:
     rows = [
         [task, f"{np.round(low, 6):g}", f"{np.round(high, 6):g}", "given" if given else "data"]
-        for task, (low, high, given) in sorted(found.bounds.items())
+        for task, (low, high, given) in found.bounds.items()
     ]
     caption = "Returns that count as 0 and as 1."
     return Table("bounds", caption, ["task", "0 is", "1 is", "from"], rows)

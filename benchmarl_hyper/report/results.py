@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -255,5 +256,7 @@ def _refuse_twins(runs: Sequence[Run]) -> None:
         seen[key] = run
 
 
-def _order(run: Run) -> tuple[str, str, int, str]:
-    return run.task, run.label, len(run.seed), run.seed
+def _order(run: Run) -> tuple[list[tuple[int, str]], str, int, str]:
+    """Numbers in names of tasks by value: ``specialisation_2`` before ``specialisation_16``."""
+    task = [(int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", run.task)]
+    return task, run.label, len(run.seed), run.seed

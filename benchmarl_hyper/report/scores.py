@@ -44,6 +44,17 @@ def score(values: Sequence[float]) -> Score:
     return Score(np.array(values), float(np.mean(values)), mean_interval(values))
 
 
+def standing(scores: Mapping[str, Score], label: str) -> str:
+    """Where a label is among those of its task: highest, overlaps (the highest), or below it."""
+    best = max(scores, key=lambda name: scores[name].mean)
+    if label == best:
+        return "highest"
+    mine, its = scores[label].interval, scores[best].interval
+    if mine is None or its is None:
+        return "-"
+    return "overlaps" if mine[1] >= its[0] else "below"
+
+
 def final_scores(groups: Groups) -> dict[str, dict[str, Score]]:
     """Mean return of each run's last evaluation."""
     return {

@@ -6,9 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarl_hyper.report.contents import standing
 from benchmarl_hyper.report.results import Results, read
-from benchmarl_hyper.report.scores import Groups, Score, absolute_scores, final_scores, grouped
+from benchmarl_hyper.report.scores import (
+    Groups,
+    Score,
+    absolute_scores,
+    final_scores,
+    grouped,
+    standing,
+)
 from benchmarl_hyper.stats import MIN_SEEDS
 from benchmarl_hyper.tables import table
 

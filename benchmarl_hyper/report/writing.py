@@ -24,7 +24,7 @@ from benchmarl_hyper.report.contents import (
     extras_section,
     scores_section,
 )
-from benchmarl_hyper.report.exports import marl_eval, to_csv, to_latex
+from benchmarl_hyper.report.exports import marl_eval, to_csv, to_latex, to_markdown
 from benchmarl_hyper.report.measurements import measurements_section
 from benchmarl_hyper.report.overall import overall_section
 from benchmarl_hyper.report.results import OWN_EXPORT, Run, read
@@ -146,6 +146,7 @@ def _write_files(out: Path, sections: Sequence[Section]) -> dict[str, str]:
         for one in (*section.tables, *section.folded):
             _write(out / "tables" / f"{one.name}.csv", to_csv(one.header, one.rows))
             _write(out / "tables" / f"{one.name}.tex", to_latex(one))
+            _write(out / "tables" / f"{one.name}.md", to_markdown(one))
     return images
 
 
