@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from benchmarl.models import MlpConfig
@@ -19,7 +20,9 @@ OURS = ["fups", "fups_id", "nops", "hypermarl_linear", "hypermarl_mlp", "hyperma
 SHARED, UNSHARED = "mlp shared", "mlp unshared"
 
 
-def network(name: str, n_agents: int, cells: list[int], critic: bool = False) -> Model:
+def network(
+    name: str, n_agents: int, cells: list[int], critic: bool = False, **settings: Any
+) -> Model:
     """A decentralised model.
 
     Args:
@@ -27,11 +30,12 @@ def network(name: str, n_agents: int, cells: list[int], critic: bool = False) ->
         n_agents: number of agents.
         cells: hidden sizes of each agent's network.
         critic: a value per agent instead of logits.
+        **settings: fields of the variant's configuration.
     """
     if name in (SHARED, UNSHARED):
         config = MlpConfig(num_cells=cells, activation_class=nn.Tanh, layer_class=nn.Linear)
     else:
-        config = replace(model_config(name).get_from_yaml(), num_cells=cells)
+        config = replace(model_config(name).get_from_yaml(), num_cells=cells, **settings)
     output = {"state_value": 1} if critic else {"logits": ACTIONS}
     return config.get_model(
         input_spec=_spec(n_agents, observation=INPUTS),
