@@ -50,6 +50,12 @@ def test_figures_of_any_number_of_panels_are_saved(n):
     assert figures.png(figure).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(("n", "columns"), [(4, 2), (6, 3), (8, 4)])
+def test_rows_are_full_where_they_can_be(n, columns):
+    figure = figures.curve_figure([panel()] * n, LOOKS)
+    assert figure.axes[-1].get_subplotspec().colspan.stop == columns
+
+
 def test_the_same_data_give_the_same_pdf():
     figure = figures.curve_figure([panel()], LOOKS)
     assert figures.pdf(figure) == figures.pdf(figure)

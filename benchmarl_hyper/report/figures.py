@@ -143,7 +143,7 @@ def _saved(figure: Figure, kind: str, **options: Any) -> bytes:
 
 
 def _columns(n: int) -> int:
-    return n if n < 4 else 2 if n == 4 else 3 if n <= 12 else 4
+    return {4: 2, 8: 4}.get(n, 3 if n <= 12 else 4)  # 4 and 8 in full rows
 
 
 def grid(n: int, height: float, columns: int) -> tuple[Figure, list[Axes]]:
