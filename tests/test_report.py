@@ -89,6 +89,7 @@ def test_captions_state_n_intervals_episodes_and_frames(written):
 def test_figures_and_tables_are_beside_the_page(written):
     page = written.read_text()
     figures = {path.stem for path in (written.parent / "figures").glob("*.pdf")}
+    assert {"learning_curves", "snd_js", "gradient_conflict"} <= figures  # several tasks
     assert figures == {path.stem for path in (written.parent / "figures").glob("*.png")}
     assert figures == set(re.findall(r"figures/(\w+)\.pdf", page))
     tables = re.findall(r"tables/(\w+)\.csv, \.tex, \.md", page)
@@ -118,8 +119,9 @@ def test_one_run_is_enough(tmp_path):
 
 
 def test_one_task_says_so(tmp_path):
-    suite(tmp_path, tasks=["vmas/navigation"])
+    suite(tmp_path, tasks=["vmas/navigation"], measured=True)
     page = report.write([tmp_path]).read_text()
+    assert {"diversity", "gradients"} <= set(re.findall(r"figures/(\w+)\.pdf", page))
     assert "There is one task" in page
     assert "Labels have the same seeds" in page
 

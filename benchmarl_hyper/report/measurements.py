@@ -57,18 +57,22 @@ def measurements_section(
     tasks = {task for task, _ in curves}
     pictures: list[Picture] = []
     for family, (what, prefixes) in FAMILIES.items():
-        panels = [
-            _panel(task, key, lines, several=len(tasks) > 1)
-            for (task, key), lines in sorted(curves.items(), key=lambda item: item[0][1])
-            if key[1].startswith(prefixes)
-        ]
-        columns = len(tasks) if len(tasks) in (2, 3, 4) else None  # a row per quantity
-        caption = (
-            f"{what}: mean over seeds. Shaded: {INTERVAL}, at each point by itself. n is the "
-            "number of seeds."
-        )
-        draw = partial(curve_figure, looks=looks, columns=columns)
-        pictures += pages(family, caption, panels, draw)
+        keys = sorted({key for _, key in curves if key[1].startswith(prefixes)})
+        shown = {family: (what, keys)}
+        if len(tasks) > 1:  # a figure per quantity, with a panel per task
+            shown = {_file(key): (_sentence(quantity(key)), [key]) for key in keys}
+        for name, (subject, of_figure) in shown.items():
+            panels = [
+                _panel(task, key, lines, several=len(tasks) > 1)
+                for key in of_figure
+                for (task, its), lines in curves.items()
+                if its == key
+            ]
+            caption = (
+                f"{subject}: mean over seeds. Shaded: {INTERVAL}, at each point by itself. n is "
+                "the number of seeds."
+            )
+            pictures += pages(name, caption, panels, partial(curve_figure, looks=looks))
     pictures += _maps(last_matrices(groups, recordings))
     summaries = scalar_summaries(groups, recordings)
     tables = [*measured_tables(summaries), _table(summaries)] if summaries else []
@@ -83,12 +87,12 @@ def measured_tables(summaries: Mapping[tuple[str, str, Key], Summary]) -> Iterat
         for (task, label, its), both in summaries.items():
             if its == key:
                 scores.setdefault(task, {})[label] = both.mean if gradients else both.last
-        what = quantity(key)
+        when = "mean over the run" if gradients else "last value of a run"
         caption = (
-            f"{what[0].upper()}{what[1:]}, {'mean over the' if gradients else 'last value of a'} "
-            f"run: mean over n seeds, and {INTERVAL} (none below 3 seeds)."
+            f"{_sentence(quantity(key))}, {when}: mean over n seeds, and {INTERVAL} (none below 3 "
+            "seeds)."
         )
-        yield overview("_".join(key).removeprefix("agents_"), caption, scores, digits=3)
+        yield overview(_file(key), caption, scores, digits=3)
 
 
 def _table(summaries: Mapping[tuple[str, str, Key], Summary]) -> Table:
@@ -115,6 +119,14 @@ def _panel(task: str, key: Key, lines: Mapping[str, Band], several: bool) -> Pan
     if several:
         return Panel(task, "frames", quantity(key), lines)
     return Panel(quantity(key), "frames", "", lines)
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _file(key: Key) -> str:
+    return "_".join(key).removeprefix("agents_")
 
 
 def quantity(key: Key) -> str:
