@@ -75,11 +75,11 @@ def measurements_section(
             pictures += pages(name, caption, panels, partial(curve_figure, looks=looks))
     pictures += _maps(last_matrices(groups, recordings))
     summaries = scalar_summaries(groups, recordings)
-    tables = [*measured_tables(summaries), _table(summaries)] if summaries else []
+    tables = [*_measured(summaries), _table(summaries)] if summaries else []
     return Section("What sharing does", (), pictures, folded=tables)
 
 
-def measured_tables(summaries: Mapping[tuple[str, str, Key], Summary]) -> Iterator[Table]:
+def _measured(summaries: Mapping[tuple[str, str, Key], Summary]) -> Iterator[Table]:
     """A table per quantity: of gradients the mean over the run, of others the last value."""
     for key in sorted({key for _, _, key in summaries}):
         gradients = key[1].startswith(FAMILIES["gradients"][1])
