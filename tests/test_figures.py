@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from benchmarl_hyper.report import figures, matrices
 from benchmarl_hyper.report.figures import Dots, Panel
@@ -54,6 +55,15 @@ def test_figures_of_any_number_of_panels_are_saved(n):
 def test_rows_are_full_where_they_can_be(n, columns):
     figure = figures.curve_figure([panel()] * n, LOOKS)
     assert figure.axes[-1].get_subplotspec().colspan.stop == columns
+
+
+@pytest.mark.parametrize("n", [6, 8])
+def test_long_titles_stay_inside_the_figure(n):
+    figure = figures.curve_figure([panel("hypervmas/navigation_8_different")] * n, LOOKS)
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        (title,) = (text for text in ax.findobj(Text) if text.get_text().startswith("hypervmas"))
+        assert title.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_the_same_data_give_the_same_pdf():

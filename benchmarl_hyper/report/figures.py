@@ -156,9 +156,16 @@ def grid(n: int, height: float, columns: int) -> tuple[Figure, list[Axes]]:
     return figure, [figure.add_subplot(rows, columns, index + 1) for index in range(n)]
 
 
+def _title_size(ax: Axes, title: str) -> float:
+    """In points: 9.5, or less where a column is too narrow for so many characters."""
+    grid_spec = ax.get_subplotspec().get_gridspec()  # type: ignore[union-attr]
+    width = 72 * ax.get_figure().get_figwidth() / grid_spec.ncols  # type: ignore[union-attr]
+    return min(9.5, 1.4 * width / len(title)) if title else 9.5
+
+
 def style_axes(ax: Axes, title: str, x: str, y: str) -> None:
     """What all figures share: few lines, grey where it is not data."""
-    ax.set_title(title, fontsize=9.5, color=INK, loc="left")
+    ax.set_title(title, fontsize=_title_size(ax, title), color=INK, loc="left")
     ax.set_xlabel(x, fontsize=8.5, color=GREY)
     ax.set_ylabel(y, fontsize=8.5, color=GREY)
     ax.tick_params(labelsize=8, colors=GREY, labelcolor=INK, length=2)
