@@ -104,6 +104,15 @@ def test_figures_and_tables_are_beside_the_page(written):
     assert (written.parent / "marl_eval.json").is_file()
 
 
+def test_the_table_of_returns_says_that_runs_are_not_in_it(written, tmp_path):
+    table = (written.parent / "tables" / "returns.md").read_text()
+    assert "hypermarl_mlp" not in table
+    assert table.rstrip().endswith("Not in it: 1 file that could not be used (see report.html).")
+    own_run(tmp_path, returns=[[1.0]])
+    report.write([tmp_path])
+    assert "Not in it" not in (tmp_path / "report" / "tables" / "returns.md").read_text()
+
+
 def test_a_report_of_a_folder_with_a_report_is_the_same(written, tmp_path):
     again = report.write([written.parents[1]], tmp_path / "again")
     for name in ("tables/scores.csv", "tables/aggregates.csv", "figures/aggregates.pdf"):

@@ -111,8 +111,8 @@ def extras_section(groups: Groups, looks: Mapping[str, Style]) -> Section | None
     return Section("Other metrics", (), list(pictures))
 
 
-def scores_section(groups: Groups, looks: Mapping[str, Style]) -> Section:
-    """Final returns and absolute metrics, as dots and as a table."""
+def scores_section(groups: Groups, looks: Mapping[str, Style], unusable: int) -> Section:
+    """Final returns and absolute metrics, as dots and as a table that says what it lacks."""
     final, absolute = final_scores(groups), absolute_scores(groups)
     drawn = f"mean over seeds (large), {INTERVAL} (bar), single seeds (small dots)"
     last = f"Return of the last evaluation: {drawn}; {protocol(groups)}."
@@ -121,8 +121,8 @@ def scores_section(groups: Groups, looks: Mapping[str, Style]) -> Section:
         *_dots("final_return", last, final, looks),
         *_dots("absolute_metric", fresh, absolute, looks),
     ]
-    every = [score_table(final, absolute)]
-    return Section("Final and absolute returns", (), pictures, [returns_table(groups)], every)
+    tables, every = [returns_table(groups, unusable)], [score_table(final, absolute)]
+    return Section("Final and absolute returns", (), pictures, tables, every)
 
 
 def _fresh(groups: Groups) -> str:
@@ -157,12 +157,19 @@ def _estimate(score: Score) -> Estimate:
     return Estimate(np.float64(score.mean), ends)
 
 
-def returns_table(groups: Groups) -> Table:
-    """Final returns, a row per label and a column per task."""
+def returns_table(groups: Groups, unusable: int) -> Table:
+    """Final returns, a row per label and a column per task.
+
+    Args:
+        groups: runs by task and label.
+        unusable: files of runs that could not be used, for the caption.
+    """
+    files = f"{unusable} file" + "s" * (unusable > 1)
+    lacking = f" Not in it: {files} that could not be used (see report.html)." if unusable else ""
     caption = (
         f"Return of the last evaluation: mean over n seeds, and {INTERVAL} (none below 3 seeds); "
         f"{protocol(groups)}. Bold: the highest mean of the task, and those whose intervals "
-        "overlap its."
+        f"overlap its.{lacking}"
     )
     return overview("returns", caption, final_scores(groups), bold=True)
 

@@ -79,13 +79,14 @@ def write(folders: Sequence[Path], out: Path | None = None, bounds: Path | None 
     out = Path(out) if out else unpacked(folders)[0] / "report"
     groups = grouped(results.runs)
     looks = figures.styles(sorted({run.label for run in results.runs}))
+    unusable = len(results.dropped)
     recorded, problems = recordings.read_all(results.runs)
     results = results._replace(dropped=[*results.dropped, *problems])
     found = differences(results.runs)
     exported, notes = marl_eval(groups)
     sections = [
         curves_section(groups, looks),
-        scores_section(groups, looks),
+        scores_section(groups, looks, unusable),
         overall_section(aggregate(groups, given), len(groups), looks),
         measurements_section(groups, recorded, looks),
         extras_section(groups, looks),
