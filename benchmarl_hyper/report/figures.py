@@ -78,10 +78,12 @@ def curve_figure(
         looks: a style for every label, in the order of the legend.
         columns: panels beside each other.
     """
-    figure, axes = grid(len(panels), height=2.5, columns=columns or _columns(len(panels)))
+    columns = columns or _columns(len(panels))
+    figure, axes = grid(len(panels), height=2.5, columns=columns)
+    size = _title_size([panel.title for panel in panels], columns)
     counts: dict[str, set[int]] = {}
     for ax, panel in zip(axes, panels, strict=True):
-        style_axes(ax, panel.title, panel.x, panel.y)
+        style_axes(ax, panel.title, panel.x, panel.y, size)
         for label, line in panel.lines.items():
             _draw(ax, line, looks[label])
             counts.setdefault(label, set()).add(line.n)
@@ -107,8 +109,9 @@ def dot_figure(
     labels = [label for label in looks if any(label in panel.rows for panel in panels)]
     columns = columns or _columns(len(panels))
     figure, axes = grid(len(panels), 0.75 + 0.27 * len(labels), columns)
+    size = _title_size([panel.title for panel in panels], columns)
     for index, (ax, panel) in enumerate(zip(axes, panels, strict=True)):
-        style_axes(ax, panel.title, panel.x, "")
+        style_axes(ax, panel.title, panel.x, "", size)
         for row, label in enumerate(labels):
             if label not in panel.rows:
                 continue
@@ -156,16 +159,15 @@ def grid(n: int, height: float, columns: int) -> tuple[Figure, list[Axes]]:
     return figure, [figure.add_subplot(rows, columns, index + 1) for index in range(n)]
 
 
-def _title_size(ax: Axes, title: str) -> float:
-    """In points: 9.5, or less where a column is too narrow for so many characters."""
-    grid_spec = ax.get_subplotspec().get_gridspec()  # type: ignore[union-attr]
-    width = 72 * ax.get_figure().get_figwidth() / grid_spec.ncols  # type: ignore[union-attr]
-    return min(9.5, 1.4 * width / len(title)) if title else 9.5
+def _title_size(titles: Sequence[str], columns: int) -> float:
+    """In points: 9.5, or less where columns are too narrow for so many characters."""
+    longest = max(len(title) for title in titles)
+    return min(9.5, 1.4 * 72 * WIDTH / min(columns, len(titles)) / max(longest, 1))
 
 
-def style_axes(ax: Axes, title: str, x: str, y: str) -> None:
+def style_axes(ax: Axes, title: str, x: str, y: str, title_size: float = 9.5) -> None:
     """What all figures share: few lines, grey where it is not data."""
-    ax.set_title(title, fontsize=_title_size(ax, title), color=INK, loc="left")
+    ax.set_title(title, fontsize=title_size, color=INK, loc="left")
     ax.set_xlabel(x, fontsize=8.5, color=GREY)
     ax.set_ylabel(y, fontsize=8.5, color=GREY)
     ax.tick_params(labelsize=8, colors=GREY, labelcolor=INK, length=2)
