@@ -8,7 +8,8 @@
 
     <!-- learning_curves of games.tar.xz as images/games.png -->
 
-of which the second writes a figure beside the page.
+of which the second writes a figure beside the page. ``paired_differences to LABEL of`` says what
+the report's ``--baseline`` is.
 """
 
 import re
@@ -21,7 +22,7 @@ from benchmarl_hyper.report import write
 
 RESULTS = Path(__file__).resolve().parent
 PAGE = RESULTS.parent / "docs" / "results.md"
-TABLE = re.compile(r"(<!-- (\w+) of ([\w. ]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- (\w+)(?: to (\w+))? of ([\w. ]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 FIGURE = re.compile(r"<!-- (\w+) of ([\w. ]+?) as (\S+) -->")
 
 
@@ -33,22 +34,26 @@ def filled(page: Path, out: Path, results: Path = RESULTS) -> str:
         out: a folder for reports.
         results: the folder of the archives.
     """
+    content = page.read_text()
+    baselines = {archives: to for _, _, to, archives, _ in TABLE.findall(content) if to}
 
     @cache
     def report(archives: str) -> Path:
+        folders = [results / name for name in archives.split()]
         folder = out / archives.replace(" ", "+")
-        return write([results / name for name in archives.split()], folder).parent
+        return write(folders, folder, baseline=baselines.get(archives)).parent
 
     def table(match: re.Match[str]) -> str:
-        begin, name, archives, end = match.groups()
+        begin, name, baseline, archives, end = match.groups()
         text = (report(archives) / "tables" / f"{name}.md").read_text()
-        paths = " ".join(f"results/{archive}" for archive in archives.split())
-        command = f"`python -m benchmarl_hyper.report {paths}`, `tables/{name}.md`"
+        words = [f"results/{archive}" for archive in archives.split()]
+        words += ["--baseline", baseline] if baseline else []
+        command = f"`python -m benchmarl_hyper.report {' '.join(words)}`, `tables/{name}.md`"
         return f"{begin}\n{text}\n{command}\n\n{end}"
 
-    for name, archives, path in FIGURE.findall(page.read_text()):
+    for name, archives, path in FIGURE.findall(content):
         shutil.copy(report(archives) / "figures" / f"{name}.png", page.parent / path)
-    return TABLE.sub(table, page.read_text())
+    return TABLE.sub(table, content)
 
 
 if __name__ == "__main__":

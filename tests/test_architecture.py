@@ -35,7 +35,7 @@ REPORT_LAYERS = [
     {"__main__"},
     {"__init__"},
     {"writing"},
-    {"summaries", "overall", "measurements", "appendix"},
+    {"summaries", "overall", "paired", "measurements", "appendix"},
     {"contents"},
     {"overview"},
     {"exports", "matrices", "checks"},

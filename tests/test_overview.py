@@ -1,4 +1,4 @@
-from benchmarl_hyper.report.overview import overview
+from benchmarl_hyper.report.overview import apart_from_0, leading, overview
 from benchmarl_hyper.report.scores import score
 
 SCORES = {
@@ -29,5 +29,18 @@ def test_what_stands_out_is_the_highest_and_what_overlaps_it():
         "c": score([0, 1, 2]),
         "d": score([9, 9]),  # too few to say
     }
-    table = overview("returns", "", {"task": of_task, "other": {"c": score([1, 1, 1])}}, bold=True)
+    table = overview(
+        "returns", "", {"task": of_task, "other": {"c": score([1, 1, 1])}}, bold=leading
+    )
     assert table.bold == {(0, 1), (1, 1), (2, 2)}
+
+
+def test_intervals_apart_from_0():
+    scores = {
+        "above": score([1, 2, 3, 2]),
+        "below": score([-1, -2, -3, -2]),
+        "around": score([-1, 0, 2]),
+        "none": score([0, 0, 0]),
+        "few": score([5, 5]),
+    }
+    assert [label for label in scores if apart_from_0(scores, label)] == ["above", "below"]

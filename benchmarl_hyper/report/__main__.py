@@ -23,10 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--bounds", type=Path, help="YAML: the returns of each task that count as 0 and 1"
     )
+    parser.add_argument(
+        "--baseline", metavar="LABEL", help="what to compare the other labels with, seed by seed"
+    )
     options = parser.parse_args(arguments)
     try:
         print(summary(options.folders))
-        print(f"\nReport: {write(options.folders, options.out, options.bounds)}")
+        page = write(options.folders, options.out, options.bounds, options.baseline)
+        print(f"\nReport: {page}")
     except ValueError as error:
         sys.exit(f"error: {error}")
 

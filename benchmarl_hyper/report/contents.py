@@ -13,7 +13,7 @@ from benchmarl_hyper.report import figures
 from benchmarl_hyper.report.checks import listed
 from benchmarl_hyper.report.exports import Table
 from benchmarl_hyper.report.figures import Dots, Panel, Style
-from benchmarl_hyper.report.overview import overview
+from benchmarl_hyper.report.overview import leading, overview
 from benchmarl_hyper.report.scores import (
     Groups,
     Score,
@@ -118,8 +118,8 @@ def scores_section(groups: Groups, looks: Mapping[str, Style], unusable: int) ->
     last = f"Return of the last evaluation: {drawn}; {protocol(groups)}."
     fresh = f"Absolute metric: {drawn}; {_fresh(groups)} fresh episodes after training."
     pictures = [
-        *_dots("final_return", last, final, looks),
-        *_dots("absolute_metric", fresh, absolute, looks),
+        *dots("final_return", last, final, looks),
+        *dots("absolute_metric", fresh, absolute, looks),
     ]
     tables, every = [returns_table(groups, unusable)], [score_table(final, absolute)]
     return Section("Final and absolute returns", (), pictures, tables, every)
@@ -130,18 +130,21 @@ def _fresh(groups: Groups) -> str:
     return _span([len(run.absolute["return"]) for run in runs if run.absolute] or [0])
 
 
-def _dots(
+def dots(
     name: str,
     caption: str,
     scores: Mapping[str, Mapping[str, Score]],
     looks: Mapping[str, Style],
+    origin: float | None = None,
 ) -> Iterator[Picture]:
+    """Means, intervals and seeds of labels, a panel per task; ``origin`` is marked by a line."""
     panels = [
         Dots(
             task,
             name.replace("_", " "),
             {label: _estimate(score) for label, score in labels.items()},
             {label: score.seeds for label, score in labels.items()},
+            origin,
         )
         for task, labels in scores.items()
     ]
@@ -171,7 +174,7 @@ def returns_table(groups: Groups, unusable: int) -> Table:
         f"{protocol(groups)}. Bold: the highest mean of the task, and those whose intervals "
         f"overlap its.{lacking}"
     )
-    return overview("returns", caption, final_scores(groups), bold=True)
+    return overview("returns", caption, final_scores(groups), bold=leading)
 
 
 def score_table(

@@ -48,12 +48,16 @@ class Panel(NamedTuple):
 
 
 class Dots(NamedTuple):
-    """A row per label: its estimate, and the seeds behind it where there are few."""
+    """A row per label: its estimate, and the seeds behind it where there are few.
+
+    ``origin`` is a value to compare with, marked by a line.
+    """
 
     title: str
     x: str
     rows: Mapping[str, Estimate]
     seeds: Mapping[str, np.ndarray]
+    origin: float | None = None
 
 
 def styles(labels: Sequence[str]) -> dict[str, Style]:
@@ -112,6 +116,8 @@ def dot_figure(
     size = _title_size([panel.title for panel in panels], columns)
     for index, (ax, panel) in enumerate(zip(axes, panels, strict=True)):
         style_axes(ax, panel.title, panel.x, "", size)
+        if panel.origin is not None:
+            ax.axvline(panel.origin, color=GREY, lw=1)
         for row, label in enumerate(labels):
             if label not in panel.rows:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from benchmarl_hyper.report.exports import Table
 from benchmarl_hyper.report.scores import Score, standing
@@ -13,7 +13,7 @@ def overview(
     caption: str,
     scores: Mapping[str, Mapping[str, Score]],
     digits: int = 4,
-    bold: bool = False,
+    bold: Callable[[Mapping[str, Score], str], bool] | None = None,
 ) -> Table:
     """Means with their intervals, and n in the header.
 
@@ -22,7 +22,7 @@ def overview(
         caption: what the values are.
         scores: by task and label.
         digits: significant ones.
-        bold: whether the highest mean of each task stands out, and what overlaps it.
+        bold: whether a label stands out among the scores of a task.
     """
     labels = sorted({label for of_task in scores.values() for label in of_task})
     rows = [
@@ -33,10 +33,21 @@ def overview(
         (row, column)
         for row, label in enumerate(labels)
         for column, of_task in enumerate(scores.values(), start=1)
-        if bold and label in of_task and standing(of_task, label) in ("highest", "overlaps")
+        if bold and label in of_task and bold(of_task, label)
     }
     header = ["label", *(f"{task} (n = {_n(of_task)})" for task, of_task in scores.items())]
     return Table(name, caption, header, rows, frozenset(outstanding))
+
+
+def leading(scores: Mapping[str, Score], label: str) -> bool:
+    """Whether a label has the highest mean, or an interval that overlaps its."""
+    return standing(scores, label) in ("highest", "overlaps")
+
+
+def apart_from_0(scores: Mapping[str, Score], label: str) -> bool:
+    """Whether a label's interval leaves out 0."""
+    interval = scores[label].interval
+    return interval is not None and not interval[0] <= 0 <= interval[1]
 
 
 def _cell(score: Score | None, digits: int) -> str:

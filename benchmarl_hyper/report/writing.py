@@ -27,6 +27,7 @@ from benchmarl_hyper.report.contents import (
 from benchmarl_hyper.report.exports import marl_eval, to_csv, to_latex, to_markdown
 from benchmarl_hyper.report.measurements import measurements_section
 from benchmarl_hyper.report.overall import overall_section
+from benchmarl_hyper.report.paired import paired_section
 from benchmarl_hyper.report.results import OWN_EXPORT, Run, read
 from benchmarl_hyper.report.scores import (
     Groups,
@@ -60,19 +61,25 @@ def read_bounds(path: Path) -> dict[str, tuple[float, float]]:
     return bounds
 
 
-def write(folders: Sequence[Path], out: Path | None = None, bounds: Path | None = None) -> Path:
+def write(
+    folders: Sequence[Path],
+    out: Path | None = None,
+    bounds: Path | None = None,
+    baseline: str | None = None,
+) -> Path:
     """Read runs and write the report.
 
     Args:
         folders: of runs, of sweeps, or above them, or archives of such a folder.
         out: where to; ``report`` in the first folder if it is None.
         bounds: a YAML file with the returns of each task that count as 0 and 1.
+        baseline: a label that the others are compared with, seed by seed.
 
     Returns:
         The HTML file.
 
     Raises:
-        ValueError: as ``results.read`` and ``read_bounds``.
+        ValueError: as ``results.read``, ``read_bounds`` and ``paired_differences``.
     """
     results = read(folders)
     given = read_bounds(Path(bounds)) if bounds else {}
@@ -87,11 +94,12 @@ def write(folders: Sequence[Path], out: Path | None = None, bounds: Path | None 
     sections = [
         curves_section(groups, looks),
         scores_section(groups, looks, unusable),
+        paired_section(groups, looks, baseline) if baseline else None,
         overall_section(aggregate(groups, given), len(groups), looks),
         measurements_section(groups, recorded, looks),
         extras_section(groups, looks),
         cost_section(groups),
-        appendix_section(results, groups, found, _command(folders, out, bounds)),
+        appendix_section(results, groups, found, _command(folders, out, bounds, baseline)),
     ]
     kept = [section for section in sections if section is not None]
     images = _write_files(out, kept)
@@ -123,9 +131,10 @@ def _title(groups: Groups) -> str:
     return f"Comparison of {len(labels)} label{'s' * (len(labels) != 1)} on {where}"
 
 
-def _command(folders: Sequence[Path], out: Path, bounds: Path | None) -> str:
-    options = ["--bounds", str(bounds)] if bounds else []
-    words = [*map(str, folders), "--out", str(out), *options]
+def _command(folders: Sequence[Path], out: Path, bounds: Path | None, baseline: str | None) -> str:
+    given = {"--out": out, "--bounds": bounds, "--baseline": baseline}
+    options = [word for name, value in given.items() if value for word in (name, str(value))]
+    words = [*map(str, folders), *options]
     return shlex.join(["python", "-m", "benchmarl_hyper.report", *words])
 
 
