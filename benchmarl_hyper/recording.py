@@ -119,8 +119,13 @@ def log_scalars(run: Any, stage: str, group: str, values: Mapping[str, float]) -
 
 
 def record_matrix(run: Any, group: str, name: str, matrix: Tensor) -> None:
-    """Append a matrix with a row per agent to the run's diagnostics; nan becomes null."""
-    rows = [[_finite(value) for value in row] for row in matrix.tolist()]
+    """Append a matrix with a row per agent to the run's diagnostics; nan becomes null.
+
+    Numbers have as many digits as their dtype needs to be told apart, and no more: as Python's
+    floats, those of float32 would be twice as long.
+    """
+    shortest = matrix.numpy(force=True).astype(str).astype(float)
+    rows = [[_finite(value) for value in row] for row in shortest.tolist()]
     _append(run, group, name, {"matrix": rows})
 
 

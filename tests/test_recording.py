@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -113,3 +114,16 @@ def test_diagnostics_have_a_line_each(tmp_path):
     (csv,) = run.folder_name.rglob("eval_agents_snd.csv")
     assert csv.read_text() == "0,0.5\n"
     run.close()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_matrices_are_written_short_and_read_back_exactly(tmp_path, dtype):
+    run = SimpleNamespace(total_frames=0, folder_name=tmp_path)
+    matrix = torch.randn(20, 20, dtype=dtype) * 10 ** torch.randint(-30, 30, (20, 20), dtype=dtype)
+    matrix[0, :2] = torch.tensor([0.1, 1 / 3], dtype=dtype)
+    record_matrix(run, "agents", "m", matrix)
+    text = (tmp_path / "diagnostics.jsonl").read_text()
+    torch.testing.assert_close(
+        torch.tensor(json.loads(text)["matrix"], dtype=dtype), matrix, rtol=0, atol=0
+    )
+    assert f"[0.1, {'0.33333334' if dtype == torch.float32 else 1 / 3}, " in text
