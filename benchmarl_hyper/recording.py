@@ -47,12 +47,12 @@ class ResultsWriter(JsonWriter):
         while self._taken(evaluation_step, total_frames, metrics):
             evaluation_step += 1
         step = self.run_data.setdefault(f"step_{evaluation_step}", {"step_count": total_frames})
-        step.update({name: values.tolist() for name, values in metrics.items()})
+        step.update({name: _shortest(values) for name, values in metrics.items()})
         self._save()
 
     def write_absolute(self, metrics: Mapping[str, Tensor]) -> None:
         """Set the absolute metric: values per fresh episode of the best policy."""
-        self.run_data["absolute_metrics"] = {k: values.tolist() for k, values in metrics.items()}
+        self.run_data["absolute_metrics"] = {k: _shortest(values) for k, values in metrics.items()}
         self._save()
 
     def _taken(self, number: int, frames: int, metrics: Mapping[str, Tensor]) -> bool:
@@ -119,14 +119,19 @@ def log_scalars(run: Any, stage: str, group: str, values: Mapping[str, float]) -
 
 
 def record_matrix(run: Any, group: str, name: str, matrix: Tensor) -> None:
-    """Append a matrix with a row per agent to the run's diagnostics; nan becomes null.
-
-    Numbers have as many digits as their dtype needs to be told apart, and no more: as Python's
-    floats, those of float32 would be twice as long.
-    """
-    shortest = matrix.numpy(force=True).astype(str).astype(float)
-    rows = [[_finite(value) for value in row] for row in shortest.tolist()]
+    """Append a matrix with a row per agent to the run's diagnostics; nan becomes null."""
+    rows = [[_finite(value) for value in row] for row in _shortest(matrix)]
     _append(run, group, name, {"matrix": rows})
+
+
+def _shortest(values: Tensor) -> list[Any]:
+    """Numbers with the digits that tell them apart in their dtype, and no more.
+
+    ``tolist`` makes float64 of them, which has twice the digits of float32.
+    """
+    if not values.is_floating_point():
+        return values.tolist()
+    return values.numpy(force=True).astype(str).astype(float).tolist()
 
 
 def _finite(value: float) -> float | None:

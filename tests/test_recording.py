@@ -127,3 +127,15 @@ def test_matrices_are_written_short_and_read_back_exactly(tmp_path, dtype):
         torch.tensor(json.loads(text)["matrix"], dtype=dtype), matrix, rtol=0, atol=0
     )
     assert f"[0.1, {'0.33333334' if dtype == torch.float32 else 1 / 3}, " in text
+
+
+def test_results_are_written_short(tmp_path):
+    once = writer(tmp_path)
+    once.write(10, {"return": torch.tensor([0.1, 1 / 3]), "won": torch.tensor([True, False])}, 1)
+    once.write_absolute({"return": torch.tensor([1 / 3])})
+    assert steps(tmp_path)["step_1"] == {
+        "step_count": 10,
+        "return": [0.1, 0.33333334],
+        "won": [True, False],
+    }
+    assert steps(tmp_path)["absolute_metrics"] == {"return": [0.33333334]}
