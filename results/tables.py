@@ -22,7 +22,7 @@ from benchmarl_hyper.report import write
 
 RESULTS = Path(__file__).resolve().parent
 PAGE = RESULTS.parent / "docs" / "results.md"
-TABLE = re.compile(r"(<!-- (\w+)(?: to (\w+))? of ([\w. ]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- (\w+)(?: to ([\w.]+))? of ([\w. ]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 FIGURE = re.compile(r"<!-- (\w+) of ([\w. ]+?) as (\S+) -->")
 
 

@@ -48,3 +48,9 @@ def test_every_archive_is_in_the_page():
     page = (ROOT / "docs" / "results.md").read_text()
     for archive in (ROOT / "results").glob("*.tar.xz"):
         assert f" {archive.name} " in page
+
+
+def test_every_comment_in_the_page_is_understood():
+    page = (ROOT / "docs" / "results.md").read_text()
+    tables, figures = (len(TABLES[name].findall(page)) for name in ("TABLE", "FIGURE"))
+    assert page.count("<!--") == 2 * tables + figures  # a table ends with one
