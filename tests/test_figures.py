@@ -84,6 +84,14 @@ def test_rows_of_dots_stay_in_place_where_a_label_is_missing():
     assert figures.png(figure)
 
 
+def test_bars_are_as_long_as_intervals():
+    rows = {"a": Estimate(np.float64(1), (np.float64(0), np.float64(2)))}
+    figure = figures.dot_figure([Dots("", "", rows, {})], LOOKS)
+    (bar,) = (line for line in figure.axes[0].lines if line.get_linewidth() == 5)
+    assert list(bar.get_xdata()) == [0, 2]
+    assert bar.get_solid_capstyle() == "butt"  # else it is drawn longer than it is
+
+
 def test_improvement_of_the_reverse_pair_is_the_rest():
     figure = matrices.improvement_figure(["a", "b"], {("a", "b"): Estimate(0.75, (0.5, 1.0))})
     texts = {text.get_position(): text.get_text() for text in figure.axes[0].texts}

@@ -125,7 +125,8 @@ def dot_figure(
             seeds = panel.seeds.get(label, np.empty(0))
             ax.plot(seeds, np.full(len(seeds), row + 0.25), ".", color=look.colour, ms=4, alpha=0.5)
             if estimate.interval is not None:
-                ax.plot(estimate.interval, (row, row), color=look.colour, lw=5, alpha=0.35)
+                (bar,) = ax.plot(estimate.interval, (row, row), color=look.colour, lw=5, alpha=0.35)
+                bar.set_solid_capstyle("butt")  # others lengthen it
             ax.plot(estimate.value, row, look.marker, color=look.colour, ms=6)
         ax.set_yticks(range(len(labels)), [] if index % columns else labels)
         ax.set_ylim(len(labels) - 0.4, -0.6)
