@@ -33,9 +33,18 @@ def filled(page: Path, out: Path, results: Path = RESULTS) -> str:
         page: a Markdown file with comments as above.
         out: a folder for reports.
         results: the folder of the archives.
+
+    Raises:
+        ValueError: for two baselines of the same archives.
     """
     content = page.read_text()
-    baselines = {archives: to for _, _, to, archives, _ in TABLE.findall(content) if to}
+    baselines: dict[str, str] = {}
+    for _, _, to, archives, _ in TABLE.findall(content):
+        if to and baselines.setdefault(archives, to) != to:
+            raise ValueError(
+                f"baselines of {archives} are {baselines[archives]} and {to}, and a report has "
+                "one; name one of them"
+            )
 
     @cache
     def report(archives: str) -> Path:

@@ -50,6 +50,14 @@ def test_every_archive_is_in_the_page():
         assert f" {archive.name} " in page
 
 
+def test_two_baselines_of_the_same_runs_are_refused(tmp_path):
+    page = tmp_path / "page.md"
+    block = "<!-- paired_differences to {} of a.tar.xz -->\n<!-- end -->\n"
+    page.write_text(block.format("x") + block.format("y"))
+    with pytest.raises(ValueError, match="are x and y, and a report has one"):
+        filled(page, tmp_path / "out")
+
+
 def test_every_comment_in_the_page_is_understood():
     page = (ROOT / "docs" / "results.md").read_text()
     tables, figures = (len(TABLES[name].findall(page)) for name in ("TABLE", "FIGURE"))
