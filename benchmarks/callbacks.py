@@ -16,8 +16,8 @@ from benchmarl.environments import VmasTask
 from benchmarl.experiment import Experiment, ExperimentConfig
 
 from benchmarl_hyper import HypermarlMlpConfig
-from benchmarl_hyper.callbacks import CALLBACKS
-from benchmarl_hyper.tables import table
+from benchmarl_hyper.diagnostics.callbacks import CALLBACKS
+from benchmarl_hyper.terminal import table
 
 HOOKS = ("on_evaluation_end", "on_train_step")
 

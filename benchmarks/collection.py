@@ -19,7 +19,7 @@ from benchmarl.experiment import Experiment, ExperimentConfig
 from benchmarl.models import MlpConfig
 
 import benchmarl_hyper  # noqa: F401 (registers the tasks)
-from benchmarl_hyper.tables import table
+from benchmarl_hyper.terminal import table
 
 REFERENCE = "vmas/dispersion"
 TASKS = [

@@ -12,8 +12,8 @@ from statistics import mean, median
 
 from learning import run
 
-from benchmarl_hyper.report.results import read
-from benchmarl_hyper.tables import table
+from benchmarl_hyper.report.reading.results import read
+from benchmarl_hyper.terminal import table
 
 # Logged value, and how a run's measurements become one number.
 MEASURES = {

@@ -79,7 +79,7 @@ def train(folder: Path) -> None:
         for choices in _apart(by_key):
             command = [sys.executable, "-m", "benchmarl_hyper.run", "-m", *choices]
             places = [f"hydra.sweep.dir={folder / name}", "experiment.checkpoint_at_end=True"]
-            subprocess.run([*command, *places], stdout=subprocess.DEVNULL)  # a failed run is printed
+            subprocess.run([*command, *places], stdout=subprocess.DEVNULL)
 
 
 def _apart(by_key: dict[str, str]) -> list[list[str]]:

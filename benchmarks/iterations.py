@@ -23,7 +23,7 @@ from timing import DEVICE, header, verdict
 from torch import nn
 
 from benchmarl_hyper.registry import model_config
-from benchmarl_hyper.tables import table
+from benchmarl_hyper.terminal import table
 
 TARGET = 1.05
 MODELS = {(64, 64): ["nops", "hypermarl_mlp"], (256, 256): ["nops", "hypermarl_lowrank"]}

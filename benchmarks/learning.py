@@ -9,8 +9,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarl_hyper.report.results import read
-from benchmarl_hyper.tables import table
+from benchmarl_hyper.report.reading.results import read
+from benchmarl_hyper.terminal import table
 
 HERE = Path(__file__).parent / "learning"
 

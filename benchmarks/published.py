@@ -11,8 +11,8 @@ import torch
 from networks import bare, network, observations
 from timing import Times, header, verdict
 
-from benchmarl_hyper.rollouts import fixed_parameters
-from benchmarl_hyper.tables import table
+from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+from benchmarl_hyper.terminal import table
 
 TARGET = 1 / 8
 

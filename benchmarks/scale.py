@@ -15,8 +15,8 @@ import torch
 from networks import OURS, SHARED, UNSHARED, network, observations
 from timing import DEVICE, Times, header, verdict
 
-from benchmarl_hyper.rollouts import fixed_parameters
-from benchmarl_hyper.tables import table
+from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+from benchmarl_hyper.terminal import table
 
 AGENTS, CELLS, ENVS, MINIBATCH = (4, 16, 64, 256, 1024), [64, 64], 10, 256
 NAMES = ["nops", "hypermarl_linear", "hypermarl_mlp", "hypermarl_lowrank", SHARED, UNSHARED]

@@ -12,7 +12,7 @@ import torch
 from networks import OURS, network
 from torch import Tensor
 
-from benchmarl_hyper.tables import table
+from benchmarl_hyper.terminal import table
 
 RATE, DRAWS = 1e-3, 20
 UNIT = "hypermarl_mlp_unit"

@@ -12,7 +12,7 @@ import torch
 from networks import OURS, SHARED, UNSHARED, network, observations
 from timing import Times, header, verdict
 
-from benchmarl_hyper.tables import table
+from benchmarl_hyper.terminal import table
 
 N_AGENTS, MINIBATCH = 4, 1024
 TARGETS = {  # hidden sizes: model, reference, ratio

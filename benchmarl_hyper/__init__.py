@@ -3,22 +3,17 @@
 Importing the package registers the models with BenchMARL.
 """
 
-from benchmarl_hyper.ablations import (
-    HypermarlNoGd,
-    HypermarlNoGdConfig,
-    HypermarlNoRf,
-    HypermarlNoRfConfig,
+from benchmarl_hyper.algorithms.happo.algorithm import Happo, HappoConfig
+from benchmarl_hyper.algorithms.paper_ppo import (
+    IppoPaper,
+    IppoPaperConfig,
+    MappoPaper,
+    MappoPaperConfig,
 )
 from benchmarl_hyper.benchmark import VariantBenchmark
-from benchmarl_hyper.callbacks import EmbeddingCallback, GradientCallback, SndCallback
-from benchmarl_hyper.dico import Dico, DicoConfig
-from benchmarl_hyper.dico_callback import DicoCallback
-from benchmarl_hyper.happo import Happo, HappoConfig
-from benchmarl_hyper.kaleidoscope import Kaleidoscope, KaleidoscopeConfig
-from benchmarl_hyper.kaleidoscope_callback import KaleidoscopeCallback
-from benchmarl_hyper.models import GeneratedMlp, GeneratedMlpConfig
-from benchmarl_hyper.ppo import IppoPaper, IppoPaperConfig, MappoPaper, MappoPaperConfig
-from benchmarl_hyper.recurrent import (
+from benchmarl_hyper.diagnostics.callbacks import EmbeddingCallback, GradientCallback, SndCallback
+from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
+from benchmarl_hyper.models.common.recurrent import (
     FupsGru,
     FupsGruConfig,
     FupsIdGru,
@@ -28,10 +23,15 @@ from benchmarl_hyper.recurrent import (
     NopsGru,
     NopsGruConfig,
 )
-from benchmarl_hyper.registry import register
-from benchmarl_hyper.seps import Seps, SepsConfig
-from benchmarl_hyper.seps_callback import SepsCallback
-from benchmarl_hyper.variants import (
+from benchmarl_hyper.models.dico.callback import DicoCallback
+from benchmarl_hyper.models.dico.model import Dico, DicoConfig
+from benchmarl_hyper.models.hypermarl.ablations import (
+    HypermarlNoGd,
+    HypermarlNoGdConfig,
+    HypermarlNoRf,
+    HypermarlNoRfConfig,
+)
+from benchmarl_hyper.models.hypermarl.models import (
     Fups,
     FupsConfig,
     FupsId,
@@ -45,6 +45,11 @@ from benchmarl_hyper.variants import (
     Nops,
     NopsConfig,
 )
+from benchmarl_hyper.models.kaleidoscope.callback import KaleidoscopeCallback
+from benchmarl_hyper.models.kaleidoscope.model import Kaleidoscope, KaleidoscopeConfig
+from benchmarl_hyper.models.seps.callback import SepsCallback
+from benchmarl_hyper.models.seps.model import Seps, SepsConfig
+from benchmarl_hyper.registry import register
 
 __all__ = [
     "Dico",

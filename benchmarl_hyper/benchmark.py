@@ -10,11 +10,11 @@ from benchmarl.benchmark import Benchmark
 from benchmarl.experiment import Experiment
 from benchmarl.models.common import ModelConfig
 
-from benchmarl_hyper.absolute import AbsoluteMetricCallback
-from benchmarl_hyper.experiment import ResumableExperiment
-from benchmarl_hyper.models import CONF, read_yaml
-from benchmarl_hyper.recording import ResultsCallback
+from benchmarl_hyper.models.common.generated_mlp import CONF, read_yaml
 from benchmarl_hyper.registry import model_config as registered
+from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
+from benchmarl_hyper.running.experiment import ResumableExperiment
+from benchmarl_hyper.running.recording import ResultsCallback
 
 
 class VariantBenchmark(Benchmark):

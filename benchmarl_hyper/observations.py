@@ -16,7 +16,7 @@ import torch
 from benchmarl.experiment import Experiment
 from tensordict import TensorDict, TensorDictBase
 
-from benchmarl_hyper.gathering import policy_keys, thinned
+from benchmarl_hyper.diagnostics.policy_outputs import policy_keys, thinned
 
 
 def record(checkpoints: Sequence[Path], max_steps: int = 1000) -> TensorDictBase:

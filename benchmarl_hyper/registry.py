@@ -15,20 +15,20 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 from torch import nn
 
-from benchmarl_hyper import ensembles, pairs
-from benchmarl_hyper.ablations import ABLATION_CONFIGS
-from benchmarl_hyper.dico import DicoConfig
-from benchmarl_hyper.dico_callback import DicoCallback
-from benchmarl_hyper.happo import HappoConfig
-from benchmarl_hyper.kaleidoscope_callback import KaleidoscopeCallback
-from benchmarl_hyper.methods import MethodCallback
-from benchmarl_hyper.models import GeneratedMlpConfig
-from benchmarl_hyper.ppo import IppoPaperConfig, MappoPaperConfig
-from benchmarl_hyper.recurrent import RECURRENT_CONFIGS
-from benchmarl_hyper.seps_callback import SepsCallback
+from benchmarl_hyper.algorithms.happo.algorithm import HappoConfig
+from benchmarl_hyper.algorithms.paper_ppo import IppoPaperConfig, MappoPaperConfig
+from benchmarl_hyper.models.common.generated_mlp import GeneratedMlpConfig
+from benchmarl_hyper.models.common.method_callback import MethodCallback
+from benchmarl_hyper.models.common.recurrent import RECURRENT_CONFIGS
+from benchmarl_hyper.models.dico.callback import DicoCallback
+from benchmarl_hyper.models.dico.model import DicoConfig
+from benchmarl_hyper.models.hypermarl.ablations import ABLATION_CONFIGS
+from benchmarl_hyper.models.hypermarl.models import CONFIGS
+from benchmarl_hyper.models.kaleidoscope.callback import KaleidoscopeCallback
+from benchmarl_hyper.models.seps.callback import SepsCallback
+from benchmarl_hyper.patches import ensemble_initialisation, recurrent_critics
 from benchmarl_hyper.tasks import TASKS
 from benchmarl_hyper.tasks.base import FamilyTask
-from benchmarl_hyper.variants import CONFIGS
 
 METHODS: dict[str, type[MethodCallback]] = {
     callback.method(): callback for callback in (SepsCallback, KaleidoscopeCallback, DicoCallback)
@@ -50,8 +50,8 @@ def register() -> None:
     Raises:
         ValueError: if another package has registered one of the names.
     """
-    ensembles.install()
-    pairs.install()
+    ensemble_initialisation.install()
+    recurrent_critics.install()
     for config in (*CONFIGS, *RECURRENT_CONFIGS, *ABLATION_CONFIGS, DicoConfig):
         register_model(config)
     for task in TASKS:

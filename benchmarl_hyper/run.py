@@ -27,11 +27,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarl_hyper.callbacks import callbacks_named
-from benchmarl_hyper.experiment import ResumableExperiment
-from benchmarl_hyper.folders import FolderError
+from benchmarl_hyper.diagnostics.callbacks import callbacks_named
 from benchmarl_hyper.registry import method_callbacks, model_config
-from benchmarl_hyper.runs import perform
+from benchmarl_hyper.running.experiment import ResumableExperiment
+from benchmarl_hyper.running.one_run import perform
+from benchmarl_hyper.running.run_folder import FolderError
 
 
 def with_sharing_flags(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictConfig:

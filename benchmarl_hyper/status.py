@@ -9,9 +9,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarl_hyper.folders import RunFolder
-from benchmarl_hyper.sweep import last_line, planned, read_plan, records
-from benchmarl_hyper.tables import table
+from benchmarl_hyper.running.run_folder import RunFolder
+from benchmarl_hyper.running.sweep import last_line, planned, read_plan, records
+from benchmarl_hyper.terminal import table
 
 STATES = ("done", "running", "interrupted", "failed", "left")
 

@@ -4,12 +4,12 @@ import pytest
 from benchmarl.algorithms import IppoConfig, MasacConfig
 from benchmarl.experiment import Experiment
 from benchmarl.models import MlpConfig
-from experiments import experiment_config, one_group
+from support.experiments import experiment_config, one_group
 from torch import nn
 
 from benchmarl_hyper import HypermarlMlpConfig, VariantBenchmark
 from benchmarl_hyper.benchmark import taking_over
-from benchmarl_hyper.report import results
+from benchmarl_hyper.report.reading import results
 
 MLP = replace(MlpConfig.get_from_yaml(), num_cells=[8, 4], activation_class=nn.ReLU)
 

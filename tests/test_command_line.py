@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from host_requests import ALL_VARIANTS
+from support.benchmarl_requests import ALL_VARIANTS
 
 ROOT = Path(__file__).parents[1]
 TINY_RUN = [

@@ -7,11 +7,11 @@ from pathlib import Path
 import benchmarl
 import pytest
 import yaml
-from host_requests import ALL_VARIANTS, VARIANTS
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from support.benchmarl_requests import ALL_VARIANTS, VARIANTS
 
-from benchmarl_hyper.models import CONF
+from benchmarl_hyper.models.common.generated_mlp import CONF
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -5,13 +5,13 @@ import pytest
 import yaml
 from benchmarl.hydra_config import load_model_config_from_hydra
 from benchmarl.models import Mlp, MlpConfig, model_config_registry
-from host_requests import ALL_VARIANTS
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
+from support.benchmarl_requests import ALL_VARIANTS
 
 import benchmarl_hyper
 from benchmarl_hyper import registry
-from benchmarl_hyper.models import CONF
+from benchmarl_hyper.models.common.generated_mlp import CONF
 
 
 def shipped(variant):

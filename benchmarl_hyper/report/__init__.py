@@ -8,8 +8,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from benchmarl_hyper.report.summaries import summary
-from benchmarl_hyper.report.writing import write
+from benchmarl_hyper.report.page import write
+from benchmarl_hyper.report.sections.summary import summary
 
 __all__ = ["summary", "write"]
 

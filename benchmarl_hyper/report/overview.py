@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from benchmarl_hyper.report.exports import Table
-from benchmarl_hyper.report.scores import Score, standing
+from benchmarl_hyper.report.output.tables import Table
+from benchmarl_hyper.report.statistics.scores import Score, standing
 
 
 def overview(

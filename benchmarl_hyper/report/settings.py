@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from benchmarl_hyper.report.results import Run
+from benchmarl_hyper.report.reading.results import Run
 
 # The part of a configuration that decides about training. The rest names, measures or places runs.
 SECTIONS = ("experiment", "algorithm", "task", "model", "critic_model")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from torchrl.data import Categorical
 
-from benchmarl_hyper.tables import table
 from benchmarl_hyper.tasks import TASKS
 from benchmarl_hyper.tasks.base import FamilyTask
+from benchmarl_hyper.terminal import table
 
 HEADER = ["task", "agents", "observation", "actions", "steps", "extra", "installed"]
 

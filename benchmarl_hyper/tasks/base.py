@@ -16,7 +16,7 @@ from torchrl.data import Composite
 from torchrl.envs import EnvBase
 
 import benchmarl_hyper.conf
-from benchmarl_hyper.tasks.env import GROUP, TeamEnv
+from benchmarl_hyper.tasks.team_env import GROUP, TeamEnv
 
 CONF = Path(benchmarl_hyper.conf.__file__).parent / "task"
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
 from benchmarl_hyper.tasks.drawing import canvas, draw_squares, palette
-from benchmarl_hyper.tasks.env import TeamEnv
+from benchmarl_hyper.tasks.team_env import TeamEnv
 
 TIME_STEP, DAMPING, FORCE = 0.1, 0.25, 5.0
 MOVES = ((0.0, 0.0), (-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))

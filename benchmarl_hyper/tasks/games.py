@@ -11,7 +11,7 @@ from torch.nn.functional import one_hot
 
 from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
 from benchmarl_hyper.tasks.drawing import canvas, draw_squares, palette
-from benchmarl_hyper.tasks.env import TeamEnv
+from benchmarl_hyper.tasks.team_env import TeamEnv
 
 GAMES = ("specialisation", "synchronisation")
 CELL = 16  # pixels

@@ -17,7 +17,7 @@ from torch.nn.functional import layer_norm
 from torch.nn.utils.rnn import pad_sequence
 
 from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
-from benchmarl_hyper.tasks.env import Box, TeamEnv
+from benchmarl_hyper.tasks.team_env import Box, TeamEnv
 
 SWIMMER = "ManySegmentSwimmer"
 SCENARIOS = ("Ant", "HalfCheetah", "Humanoid", SWIMMER, "Walker2d")

@@ -13,7 +13,7 @@ from tensordict import TensorDictBase
 from torch import Tensor
 
 from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
-from benchmarl_hyper.tasks.env import TeamEnv
+from benchmarl_hyper.tasks.team_env import TeamEnv
 
 ATTACK_MODES = ("closest", "random")
 NEVER = 2**31 - 1  # steps: jaxmarl's own limit does not tell a truncated from a terminated episode

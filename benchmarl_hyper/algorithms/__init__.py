@@ -1,0 +1,1 @@
+"""Algorithms beyond BenchMARL's nine."""

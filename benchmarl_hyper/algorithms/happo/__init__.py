@@ -1,0 +1,1 @@
+"""HAPPO (arXiv 2109.11251): agents learn one after the other."""

@@ -1,0 +1,125 @@
+"""HAPPO (arXiv 2109.11251, 2304.09870) as a BenchMARL algorithm."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import MISSING, dataclass, replace
+from typing import Any
+
+from benchmarl.algorithms import Mappo, MappoConfig
+from benchmarl.models.common import ModelConfig
+from tensordict import TensorDictBase
+from tensordict.nn import TensorDictModule
+from torch import Tensor
+from torchrl.objectives import ValueEstimators
+
+from benchmarl_hyper.algorithms.happo.actors import OwnModelsConfig
+from benchmarl_hyper.algorithms.happo.loss import HappoLoss
+from benchmarl_hyper.models.common.generated_mlp import CONF
+
+ADVANTAGE_EPS = 1e-5  # HARL's
+
+
+class Happo(Mappo):
+    """MAPPO whose agents learn one after the other, in a random order for every batch.
+
+    Each agent has a policy model of its own, whatever the model and whatever
+    ``experiment.share_policy_params`` says; the critic is MAPPO's. Agents of a group have one
+    advantage, the mean of theirs. Every agent makes ``experiment.on_policy_n_minibatch_iters``
+    passes over a batch in its turn, and so does the critic.
+
+    Args:
+        normalize_advantage: whether advantages of a batch get mean 0 and standard deviation 1.
+        clip_value: whether the critic's values may move by ``clip_epsilon`` per batch only.
+        **kwargs: see :class:`benchmarl.algorithms.Mappo`.
+    """
+
+    def __init__(self, normalize_advantage: bool, clip_value: bool, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.normalize_advantage = normalize_advantage
+        self.clip_value = clip_value
+
+    def _get_policy_for_loss(
+        self, group: str, model_config: ModelConfig, continuous: bool
+    ) -> TensorDictModule:
+        return super()._get_policy_for_loss(group, OwnModelsConfig(model_config), continuous)
+
+    def _get_loss(
+        self, group: str, policy_for_loss: TensorDictModule, continuous: bool
+    ) -> tuple[HappoLoss, bool]:
+        loss = HappoLoss(
+            actor=policy_for_loss,
+            critic=self.get_critic(group),
+            clip_epsilon=self.clip_epsilon,
+            entropy_coeff=self.entropy_coef,
+            critic_coeff=self.critic_coef,
+            loss_critic_type=self.loss_critic_type,
+            clip_value=self.clip_value,
+        )
+        entries = ("reward", "action", "done", "terminated", "advantage", "value_target")
+        loss.set_keys(
+            **{entry: (group, entry) for entry in entries},
+            value=(group, "state_value"),
+            sample_log_prob=(group, "log_prob"),
+        )
+        loss.make_value_estimator(
+            ValueEstimators.GAE, gamma=self.experiment_config.gamma, lmbda=self.lmbda
+        )
+        loss.begin(range(len(self.group_map[group])), calls_per_turn=1)
+        return loss, False
+
+    def process_batch(self, group: str, batch: TensorDictBase) -> TensorDictBase:
+        """Advantages for the whole team, an order of the agents, and time for all their turns."""
+        batch = super().process_batch(group, batch)
+        key = (group, "advantage")
+        batch.set(key, self._of_team(batch.get(key)))
+        order, config = self._draw_order(group), self.experiment.config
+        steps_per_pass = -(-config.train_batch_size(True) // config.train_minibatch_size(True))
+        passes = config.n_optimizer_steps(True)
+        self.get_loss_and_updater(group)[0].begin(order, passes * steps_per_pass)
+        # BenchMARL asks for the number of passes next, and not again for this batch: until the
+        # first step, it is one for the turns of all agents. What the user set is not written to.
+        self._users_config = config
+        self.experiment.config = replace(config, on_policy_n_minibatch_iters=passes * len(order))
+        return batch
+
+    def process_loss_vals(self, group: str, loss_vals: TensorDictBase) -> TensorDictBase:
+        """As MAPPO; the critic's loss is left out, so that it rests, but for the first turn."""
+        self.experiment.config = self._users_config
+        self.get_loss_and_updater(group)[0].step()
+        loss_vals = super().process_loss_vals(group, loss_vals)
+        if not loss_vals["loss_critic"].requires_grad:
+            del loss_vals["loss_critic"]
+        return loss_vals
+
+    def _of_team(self, advantages: Tensor) -> Tensor:
+        """The mean over agents ``[*batch, n, 1]``, for every agent."""
+        advantage = advantages.mean(-2, keepdim=True)
+        if self.normalize_advantage:
+            deviation = advantage.std(correction=0)
+            advantage = (advantage - advantage.mean()) / (deviation + ADVANTAGE_EPS)
+        return advantage.expand_as(advantages)
+
+    def _draw_order(self, group: str) -> list[int]:
+        """Another one for every iteration, also of a resumed run; leaves torch's state alone."""
+        agents = range(len(self.group_map[group]))
+        seed = f"{self.experiment.seed} {group} {self.experiment.n_iters_performed}"
+        return random.Random(seed).sample(agents, len(agents))
+
+
+@dataclass
+class HappoConfig(MappoConfig):
+    """Configuration of :class:`Happo`."""
+
+    normalize_advantage: bool = MISSING  # type: ignore[assignment]
+    clip_value: bool = MISSING  # type: ignore[assignment]
+
+    @classmethod
+    def get_from_yaml(cls, path: str | None = None):
+        """Load the shipped values, or those of a YAML file that has all of them."""
+        return super().get_from_yaml(path or str(CONF / "algorithm" / "happo.yaml"))
+
+    @staticmethod
+    def associated_class() -> type[Happo]:
+        """The algorithm."""
+        return Happo

@@ -1,0 +1,109 @@
+"""PPO with the settings of HyperMARL's public code that BenchMARL's does not have."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass
+from typing import Any
+
+from benchmarl.algorithms import Ippo, IppoConfig, Mappo, MappoConfig
+from benchmarl.algorithms.common import Algorithm, AlgorithmConfig
+from tensordict import TensorDictBase
+from tensordict.nn import TensorDictModule
+from torchrl.objectives import ClipPPOLoss
+
+from benchmarl_hyper.models.common.generated_mlp import CONF
+
+# What each choice keeps apart in advantages [*batch, n, 1]. The last dimension has one entry;
+# torchrl warns where nothing is named.
+KEPT_APART: dict[str, tuple[int, ...]] = {"none": (), "joint": (-1,), "per_agent": (-2,)}
+
+
+class PaperPpo(Algorithm):
+    """What is added to BenchMARL's IPPO and MAPPO.
+
+    Args:
+        normalize_advantage: to mean 0 and standard deviation 1 in each minibatch, ``"joint"`` over
+            all agents or ``"per_agent"``; ``"none"`` as BenchMARL.
+        clip_value: whether the critic's values may move by ``clip_epsilon`` per batch only.
+        anneal_lr: whether learning rates fall from iteration to iteration, to zero at the end.
+        **kwargs: see :class:`benchmarl.algorithms.Ippo` and :class:`benchmarl.algorithms.Mappo`.
+
+    Raises:
+        ValueError: for an unknown ``normalize_advantage``.
+    """
+
+    def __init__(self, normalize_advantage: str, clip_value: bool, anneal_lr: bool, **kwargs: Any):
+        if normalize_advantage not in KEPT_APART:
+            raise ValueError(
+                f"algorithm.normalize_advantage must be one of {', '.join(KEPT_APART)}, got "
+                f"{normalize_advantage!r}"
+            )
+        super().__init__(**kwargs)
+        self.normalize_advantage = normalize_advantage
+        self.clip_value = clip_value
+        self.anneal_lr = anneal_lr
+
+    def _get_loss(
+        self, group: str, policy_for_loss: TensorDictModule, continuous: bool
+    ) -> tuple[ClipPPOLoss, bool]:
+        loss, use_target = super()._get_loss(group, policy_for_loss, continuous)
+        loss.normalize_advantage = self.normalize_advantage != "none"
+        loss.normalize_advantage_exclude_dims = KEPT_APART[self.normalize_advantage]
+        if self.clip_value:
+            del loss.clip_value  # None
+            loss.register_buffer("clip_value", loss.clip_epsilon.clone())
+        return loss, use_target
+
+    def process_batch(self, group: str, batch: TensorDictBase) -> TensorDictBase:
+        """As in BenchMARL, with the learning rate of this iteration."""
+        if self.anneal_lr:
+            run = self.experiment
+            before = run.total_frames - batch.numel()
+            remaining = 1 - before / run.config.get_max_n_frames(on_policy=True)
+            for optimizer in run.optimizers[group].values():
+                for parameters in optimizer.param_groups:
+                    parameters["lr"] = run.config.lr * remaining
+        return super().process_batch(group, batch)
+
+
+class IppoPaper(PaperPpo, Ippo):
+    """IPPO with :class:`PaperPpo`."""
+
+
+class MappoPaper(PaperPpo, Mappo):
+    """MAPPO with :class:`PaperPpo`."""
+
+
+@dataclass
+class PaperPpoConfig(AlgorithmConfig):
+    """What is added to the configurations of BenchMARL's IPPO and MAPPO."""
+
+    normalize_advantage: str = MISSING  # type: ignore[assignment]
+    clip_value: bool = MISSING  # type: ignore[assignment]
+    anneal_lr: bool = MISSING  # type: ignore[assignment]
+
+    @classmethod
+    def get_from_yaml(cls, path: str | None = None):
+        """Load the shipped values, or those of a YAML file that has all of them."""
+        name = cls.associated_class().__name__.removesuffix("Paper").lower()
+        return super().get_from_yaml(path or str(CONF / "algorithm" / f"{name}_paper.yaml"))
+
+
+@dataclass
+class IppoPaperConfig(PaperPpoConfig, IppoConfig):
+    """Configuration of :class:`IppoPaper`."""
+
+    @staticmethod
+    def associated_class() -> type[IppoPaper]:
+        """The algorithm."""
+        return IppoPaper
+
+
+@dataclass
+class MappoPaperConfig(PaperPpoConfig, MappoConfig):
+    """Configuration of :class:`MappoPaper`."""
+
+    @staticmethod
+    def associated_class() -> type[MappoPaper]:
+        """The algorithm."""
+        return MappoPaper

@@ -1,0 +1,1 @@
+"""Callbacks that gather, call a measure and log."""

@@ -1,0 +1,1 @@
+"""Policies out of a run, and larger teams from a smaller one."""

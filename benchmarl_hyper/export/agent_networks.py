@@ -1,0 +1,158 @@
+"""Each agent's own network, taken out of the model that generates it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from benchmarl.experiment import Experiment
+from benchmarl.models import Mlp
+from benchmarl.models.common import Model
+from tensordict import TensorDictBase
+from tensordict.nn import TensorDictParams
+from torch import Tensor, nn
+from torchrl.objectives import LossModule
+
+from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp
+from benchmarl_hyper.models.common.recurrent import Recurrent
+from benchmarl_hyper.models.hypermarl.models import Nops
+
+PREFIX = "mlp.params."  # of parameters in the state dict of BenchMARL's Mlp
+
+
+def policy_model(policy: nn.Module) -> Model:
+    """The model in a policy; of a sequence, the sequence."""
+    return next(module for module in policy.modules() if isinstance(module, Model))
+
+
+def policy_name(loss: LossModule) -> str:
+    """The name of the policy's parameters in the loss of one of BenchMARL's algorithms."""
+    parts = dict(loss.named_children())
+    known = ("actor_network_params", "local_value_network_params", "value_network_params")
+    return next(name for name in known if name in parts)  # the latter two in Q-learning
+
+
+@torch.no_grad()
+def agent_networks(model: Model) -> list[nn.Sequential]:
+    """A plain copy of each agent's network, in the order of the agents.
+
+    Args:
+        model: a decentralised variant of ours, or BenchMARL's ``mlp``, shared or not.
+
+    Returns:
+        ``n_agents`` stacks of ``Linear`` layers with activations between them, whose parameters
+        are shared with nobody. Inputs are the model's, concatenated.
+
+    Raises:
+        ValueError: for any other model.
+    """
+    parameters = _copy(agent_parameters(model))
+    activation = _activation(model)
+    return [_network(parameters[i], activation) for i in range(model.n_agents)]
+
+
+@torch.no_grad()
+def mlp_state_dict(model: Model) -> dict[str, Any]:
+    """The networks of :func:`agent_networks` as BenchMARL's ``Mlp`` with ``share_params=False``.
+
+    Raises:
+        ValueError: as :func:`agent_networks`.
+    """
+    own = TensorDictParams(_copy(agent_parameters(model)), no_convert=True)
+    return {PREFIX + key: value for key, value in own.state_dict().items()}
+
+
+@torch.no_grad()
+def load_networks(model: Model, state: Mapping[str, Any]) -> None:
+    """Let a model without parameter sharing start from :func:`mlp_state_dict`, in place.
+
+    Args:
+        model: our ``nops``, or BenchMARL's ``mlp`` with ``share_params=False``.
+        state: of a model with as many agents and the same sizes.
+
+    Raises:
+        ValueError: for other models, and for other sizes.
+    """
+    what = f"policy of group '{model.agent_group}'"
+    if not isinstance(model, Nops) and (not isinstance(model, Mlp) or model.share_params):
+        raise ValueError(
+            f"{what} is a {type(model).__name__} that shares parameters, so it cannot hold a "
+            "network per agent; use variant nops, or BenchMARL's mlp with "
+            "experiment.share_policy_params=False"
+        )
+    has, given = _shapes(mlp_state_dict(model)), _shapes(state)
+    if has != given:
+        raise ValueError(f"{what} has parameters {has}, but the exported ones are {given}")
+    if isinstance(model, Mlp):
+        model.load_state_dict(state)
+        return
+    table: Any = model.generator
+    for i, rows in enumerate(table):
+        rows.weight.copy_(state[f"{PREFIX}{2 * i}.weight"].mT)
+        rows.bias.copy_(state[f"{PREFIX}{2 * i}.bias"])
+
+
+def agent_parameters(model: Model) -> TensorDictBase:
+    """Each agent's weights, ``[n_agents]``, laid out as BenchMARL's unshared ``mlp`` holds them.
+
+    Raises:
+        ValueError: if the model is not one plain network per agent.
+    """
+    if model.input_has_agent_dim and not model.centralised:
+        if isinstance(model, GeneratedMlp) and not isinstance(model, Recurrent):
+            return model.agent_parameters().detach()
+        if _is_plain(model):
+            params = model.mlp.params.data
+            return params.expand(model.n_agents) if model.share_params else params
+    raise ValueError(
+        f"model of group '{model.agent_group}' is a {type(model).__name__}, which is not one plain "
+        "network per agent; what can be taken apart are decentralised policies of the variants of "
+        "benchmarl_hyper that are not recurrent, nor dico, and of BenchMARL's mlp without "
+        "normalisation"
+    )
+
+
+def refresh_collector(experiment: Experiment) -> None:
+    """Send policies that were changed in place to a collector that has a copy of them."""
+    if not experiment.config.collect_with_grad:
+        experiment.collector.update_policy_weights_()
+
+
+def _copy(parameters: TensorDictBase) -> Any:
+    return parameters.apply(lambda x: x.cpu().clone(memory_format=torch.contiguous_format))
+
+
+def _is_plain(model: Model) -> bool:
+    if not isinstance(model, Mlp):
+        return False
+    layers = list(_skeleton(model))
+    kinds = {type(layer) for layer in layers[1::2]}
+    return all(type(layer) is nn.Linear for layer in layers[::2]) and (
+        len(kinds) <= 1 and not any(list(layer.parameters()) for layer in layers[1::2])
+    )
+
+
+def _skeleton(model: Mlp) -> Iterable[nn.Module]:
+    return model.mlp._empty_net  # torchrl offers it in no other way
+
+
+def _activation(model: Model) -> nn.Module:
+    if isinstance(model, GeneratedMlp):
+        return model.activation
+    return next(iter(list(_skeleton(model))[1::2]), nn.Identity())
+
+
+def _network(parameters: TensorDictBase, activation: nn.Module) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for index in sorted(parameters.keys(), key=int):
+        out_features, in_features = parameters[index, "weight"].shape
+        linear = nn.Linear(in_features, out_features, device="meta")
+        linear.load_state_dict(parameters[index].to_dict(), assign=True)
+        layers += [linear, copy.deepcopy(activation)]
+    return nn.Sequential(*layers[:-1])
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(x.shape) for key, x in state.items() if isinstance(x, Tensor)}

@@ -1,0 +1,90 @@
+"""The files that exported agents are kept in, one function per format."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarl_hyper.export.action_rules import ActingAgent
+
+Agents = Mapping[str, ActingAgent]  # of one group, by name: alike but for their numbers
+
+
+def write_safetensors(folder: Path, agents: Agents) -> None:
+    """The weights of each network, as ``<layer>.weight`` ``[out, in]`` and ``<layer>.bias``."""
+    from safetensors.torch import save_file
+
+    for name, agent in agents.items():
+        save_file(agent.network.state_dict(), folder / f"{name}.safetensors")
+
+
+def write_pt2(folder: Path, agents: Agents) -> None:
+    """What ``torch.export.load`` reads: from observations (and a mask) to outputs and actions."""
+    for name, program in _programs(agents):
+        with _upstream_warnings():
+            torch.export.save(program, folder / f"{name}.pt2")
+
+
+def write_onnx(folder: Path, agents: Agents) -> None:
+    """The same for ONNX runtimes, with inputs and outputs by name."""
+    model: Any = None
+    for name, program in _programs(agents):
+        if model is None:
+            names = ["observation", "mask"][: len(program.example_inputs[0])]
+            with _upstream_warnings():
+                # Unoptimised: an optimiser may fold numbers of the first agent.
+                model = torch.onnx.export(
+                    program,
+                    input_names=names,
+                    output_names=["output", "action"],
+                    optimize=False,
+                    verbose=False,
+                )
+        model.apply_weights({key: x.clone() for key, x in program.state_dict.items()})
+        model.save(folder / f"{name}.onnx")
+
+
+WRITERS: dict[str, Callable[[Path, Agents], None]] = {
+    "pt2": write_pt2,
+    "safetensors": write_safetensors,
+    "onnx": write_onnx,
+}
+PACKAGES = {"safetensors": ["safetensors"], "onnx": ["onnx", "onnxscript"]}
+
+
+def missing_packages(name: str) -> list[str]:
+    """What a format needs and this environment lacks."""
+    return [package for package in PACKAGES.get(name, []) if find_spec(package) is None]
+
+
+def _programs(agents: Agents) -> Iterator[tuple[str, torch.export.ExportedProgram]]:
+    """Each agent's name and program: traced once, then filled with the agent's numbers."""
+    template = copy.deepcopy(next(iter(agents.values()))).eval()
+    weights = [p for p in template.network.parameters() if p.ndim == 2]  # [out, in]
+    example: tuple[Tensor, ...] = (torch.zeros(2, weights[0].shape[1]),)
+    if template.rule.masked:
+        example += (torch.ones(2, weights[-1].shape[0], dtype=torch.bool),)
+    batch = torch.export.Dim("batch")
+    with _upstream_warnings():
+        program = torch.export.export(template, example, dynamic_shapes=[{0: batch}] * len(example))
+    for name, agent in agents.items():
+        with torch.no_grad():
+            for key, value in agent.state_dict().items():
+                program.state_dict[key].copy_(value)
+        yield name, program
+
+
+@contextmanager
+def _upstream_warnings() -> Iterator[None]:
+    """Torch's exporters warn about their own use of torch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

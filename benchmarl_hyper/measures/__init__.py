@@ -1,0 +1,1 @@
+"""What is measured, with torch alone: behavioural distances, gradient conflict and variance."""

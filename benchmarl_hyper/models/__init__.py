@@ -1,0 +1,1 @@
+"""A BenchMARL model per way of sharing."""

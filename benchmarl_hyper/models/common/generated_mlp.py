@@ -1,0 +1,262 @@
+"""The adapter: a BenchMARL model around a weight generator and the target forward."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from benchmarl.models.common import Model, ModelConfig, parse_model_config
+from tensordict import TensorDict, TensorDictBase
+from torch import Tensor, nn
+
+import benchmarl_hyper.conf
+from benchmarl_hyper.models.common.rollout_cache import once
+from benchmarl_hyper.weights.initialisation import HIDDEN_GAIN, SCHEMES, LayerSpec, layer_specs
+from benchmarl_hyper.weights.layers import Layer, LowRankLayer, target_mlp
+
+CONF = Path(benchmarl_hyper.conf.__file__).parent
+
+Generator = Callable[[int, Sequence[LayerSpec]], nn.Module]
+
+# The gain of the last layer by what it puts out (HyperMARL's public code). The key
+# decides and not ``is_critic``, which BenchMARL sets on a policy that shares its critic's config.
+OUT_GAINS = {"logits": 0.01, "param": 0.01}
+VALUE_GAIN = 1.0
+
+# Activations whose derivative needs nothing but their result may overwrite what they read.
+IN_PLACE = {nn.Tanh: torch.tanh_, nn.ReLU: torch.relu_, nn.Sigmoid: torch.sigmoid_}
+
+
+class GeneratedMlp(Model):
+    """An MLP per agent whose weights a generator writes.
+
+    Policies and critics, with and without agent dimension in input and output, work the same:
+    inputs are concatenated, the layers are generated and each runs as one product for all agents.
+    ``share_params`` decides the shape of the output alone; what agents share is the generator's.
+
+    Args:
+        make_generator: called with the number of agents and the target layers.
+        num_cells: hidden sizes of the target network.
+        activation_class: activation between its layers; must have no parameters.
+        activation_kwargs: its arguments.
+        num_feature_dims: trailing dimensions of an input that are features.
+        init: ``"orthogonal"`` (as published) or ``"torch"`` (as BenchMARL's ``mlp``).
+        out_gain: gain of the last layer; None for 0.01 in policies, 1 in critics, sqrt(2) between
+            the models of a sequence.
+        **host: what BenchMARL passes to every :class:`~benchmarl.models.common.Model`.
+
+    Raises:
+        ValueError: if an input does not have ``num_feature_dims`` feature dimensions, if one output
+            without agent dimension is asked of a variant that gives each agent its own, or if the
+            activation has parameters.
+    """
+
+    one_network = False  # whether all agents run the same weights
+
+    def __init__(
+        self,
+        make_generator: Generator,
+        *,
+        num_cells: Sequence[int],
+        activation_class: type[nn.Module],
+        activation_kwargs: dict[str, Any] | None,
+        num_feature_dims: int,
+        init: str,
+        out_gain: float | None,
+        **host: Any,
+    ):
+        self.num_feature_dims = num_feature_dims  # before super(), which calls _perform_checks
+        super().__init__(**host)
+        self.read_keys = list(self.in_keys)
+        self.sizes = [self._in_features(), *num_cells, self.output_leaf_spec.shape[-1]]
+        gain = self._default_gain() if out_gain is None else out_gain
+        self.activation = activation_class(**(activation_kwargs or {}))
+        if list(self.activation.parameters()):
+            raise ValueError(
+                f"activation_class {activation_class.__name__} has parameters, which all agents "
+                "would share; choose one without, for example torch.nn.Tanh"
+            )
+        self._activate = IN_PLACE.get(type(self.activation), self.activation)
+        generator = make_generator(self.n_agents, layer_specs(self.sizes, init, gain))
+        self.generator = generator.to(self.device)
+
+    def generate(self) -> list[Layer]:
+        """The layers that the target networks run on, first layer first."""
+        return self.generator()
+
+    def agent_parameters(self) -> TensorDict:
+        """Each agent's weights, laid out as BenchMARL's ``mlp`` holds them without sharing.
+
+        Returns:
+            Batch size ``[n_agents]``, with ``("0", "weight")`` of ``[n_agents, out, in]``,
+            ``("0", "bias")`` of ``[n_agents, out]`` and so on in steps of two, since activations
+            count. Entries are differentiable with respect to the model's parameters.
+        """
+        layers = {
+            str(2 * i): {
+                "weight": weight.mT.expand(self.n_agents, -1, -1),
+                "bias": bias.expand(self.n_agents, -1),
+            }
+            for i, (weight, bias) in enumerate(self.generate())
+        }
+        return TensorDict(layers, batch_size=[self.n_agents])
+
+    def reset_parameters(self) -> None:
+        """Draw a new initialisation, in place."""
+        redraw(self.generator)
+
+    def __repr__(self) -> str:
+        generated = sum((i + 1) * o for i, o in pairwise(self.sizes))
+        trainable = sum(p.numel() for p in self.parameters())
+        return (
+            f"{type(self).__name__}(n_agents={self.n_agents}, target={self.sizes}, "
+            f"out_key={self.out_key}, parameters per agent={generated:,}, trainable={trainable:,})"
+        )
+
+    def _forward(self, tensordict: TensorDictBase) -> TensorDictBase:
+        x = self.joined_inputs(tensordict)
+        tensordict.set(self.out_key, self._run_agents(x, self.own_inputs))
+        return tensordict
+
+    @property
+    def own_inputs(self) -> bool:
+        """Whether every agent has an input of its own, and not one for all."""
+        return self.input_has_agent_dim and not self.centralised
+
+    def joined_inputs(self, tensordict: TensorDictBase) -> Tensor:
+        """What is read, ``[*batch, n, in]`` with own inputs and ``[*batch, in]`` without."""
+        inputs = [tensordict.get(key) for key in self.read_keys]
+        if self.num_feature_dims > 1:
+            inputs = [x.flatten(-self.num_feature_dims) for x in inputs]
+        x = inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=-1)
+        return x.flatten(-2) if self.input_has_agent_dim and self.centralised else x
+
+    def _run_agents(self, x: Tensor, own_inputs: bool) -> Tensor:
+        """From ``[*batch, n, in]``, or ``[*batch, in]``, to ``[*batch, n, out]`` or without n."""
+        if own_inputs and x.dim() == 3 and not self.one_network:
+            return self._run_networks(x.transpose(0, 1)).transpose(0, 1)
+        batch = x.shape[: -2 if own_inputs else -1]
+        if own_inputs and not self.one_network:
+            flat = x.reshape(-1, self.n_agents, self.sizes[0])
+            return self._run_agents(flat, own_inputs).reshape(*batch, self.n_agents, -1)
+        y = self._run_networks(x.reshape(1, -1, self.sizes[0]))
+        if own_inputs:
+            return y.reshape(*batch, self.n_agents, -1)
+        if not self.output_has_agent_dim:
+            return y[0].reshape(*batch, -1)
+        return y.expand(self.n_agents, -1, -1).transpose(0, 1).reshape(*batch, self.n_agents, -1)
+
+    def _run_networks(self, x: Tensor) -> Tensor:
+        return target_mlp(x, self._layers(x.size(1)), self._activate)
+
+    def _layers(self, n_rows: int) -> Sequence[Layer | LowRankLayer]:
+        """What to run ``n_rows`` inputs per network on."""
+        return once(self._generated, self.generator)
+
+    def _generated(self) -> list[Layer]:
+        return [Layer(weight, bias.unsqueeze(1)) for weight, bias in self.generator()]
+
+    def _perform_checks(self) -> None:
+        super()._perform_checks()
+        n_dims = self.num_feature_dims + self.input_has_agent_dim
+        for key, spec in self.input_spec.items(True, True):
+            if len(spec.shape) != n_dims:
+                raise ValueError(
+                    f"input {key} of group '{self.agent_group}' has shape {tuple(spec.shape)}, but "
+                    f"{type(self).__name__} reads {self.num_feature_dims} feature dimension(s) "
+                    f"{'per agent' if self.input_has_agent_dim else 'of a global state'}; for an "
+                    "image, put a cnn layer in front, in a sequence (model=sequence)"
+                )
+        if not (self.output_has_agent_dim or self.one_network or self.n_agents == 1):
+            raise ValueError(
+                f"critic of group '{self.agent_group}' is asked for one output for all agents, but "
+                f"{type(self).__name__} gives each of the {self.n_agents} agents its own; set "
+                "algorithm.share_param_critic=False (for masac with discrete actions also "
+                "algorithm.coupled_discrete_values=False), or choose another critic_model, for "
+                "example layers/fups"
+            )
+
+    def _in_features(self) -> int:
+        shapes = [
+            spec.shape[-self.num_feature_dims :] for spec in self.input_spec.values(True, True)
+        ]
+        features = sum(shape.numel() for shape in shapes)
+        return (
+            features * self.n_agents if self.input_has_agent_dim and self.centralised else features
+        )
+
+    def _default_gain(self) -> float:
+        name = self.out_key if isinstance(self.out_key, str) else self.out_key[-1]
+        return HIDDEN_GAIN if "_intermediate_" in name else OUT_GAINS.get(name, VALUE_GAIN)
+
+
+@dataclass(kw_only=True)
+class GeneratedMlpConfig(ModelConfig):
+    """What all variants have in common; the values are in ``conf/model/layers``.
+
+    Raises:
+        ValueError: for sizes that are not positive and for an unknown ``init``.
+    """
+
+    num_cells: Sequence[int]
+    activation_class: type[nn.Module]
+    activation_kwargs: dict[str, Any] | None
+    num_feature_dims: int
+    init: str
+    out_gain: float | None
+
+    def __post_init__(self) -> None:
+        check_sizes("num_cells", self.num_cells)
+        check_sizes("num_feature_dims", [self.num_feature_dims])
+        if self.init not in SCHEMES:
+            raise ValueError(f"init must be one of {', '.join(SCHEMES)}, got {self.init!r}")
+        if self.init == "torch" and self.out_gain is not None:
+            raise ValueError(
+                f"out_gain={self.out_gain} has no effect with init='torch'; set it to null, or use "
+                "init='orthogonal'"
+            )
+
+    @classmethod
+    def variant(cls) -> str:
+        """The name in the registry, in YAML and on the command line: ``FupsId`` is ``fups_id``."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.associated_class().__name__).lower()
+
+    @classmethod
+    def get_from_yaml(cls, path: str | None = None):
+        """Load the shipped values, or a YAML file's over them.
+
+        Args:
+            path: a YAML file with any of the keys; None for the shipped values alone.
+        """
+        values = read_yaml(CONF / "model" / "layers" / f"{cls.variant()}.yaml")
+        if path is not None:
+            values |= read_yaml(Path(path))
+        return cls(**parse_model_config(values))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The values of a YAML file, without what is there for Hydra."""
+    values = yaml.safe_load(path.read_text()) or {}
+    values.pop("defaults", None)
+    return values
+
+
+def redraw(parts: nn.Module) -> None:
+    """Reset the parameters of every module in ``parts`` that can, in place."""
+    for module in parts.modules():
+        reset = getattr(module, "reset_parameters", None)
+        if callable(reset):
+            reset()
+
+
+def check_sizes(key: str, sizes: Sequence[int]) -> None:
+    """Raise a ``ValueError`` that names ``key`` unless all sizes are positive whole numbers."""
+    for size in sizes:
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"{key} must be positive whole numbers, got {list(sizes)}")

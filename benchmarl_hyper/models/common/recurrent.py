@@ -1,0 +1,290 @@
+"""Recurrent variants: an encoder and a GRU in front of the weights that a generator writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from benchmarl.models.gru import MultiAgentGRU
+from tensordict import TensorDictBase
+from torch import Tensor
+from torchrl.data import Composite, Unbounded
+
+from benchmarl_hyper.models.common.generated_mlp import (
+    GeneratedMlp,
+    GeneratedMlpConfig,
+    check_sizes,
+    redraw,
+)
+from benchmarl_hyper.models.hypermarl.models import (
+    Fups,
+    FupsConfig,
+    HypermarlMlp,
+    HypermarlMlpConfig,
+    Nops,
+    NopsConfig,
+)
+from benchmarl_hyper.weights.initialisation import (
+    HIDDEN_GAIN,
+    LayerSpec,
+    layer_specs,
+    lecun_normal_,
+    orthogonal_,
+)
+from benchmarl_hyper.weights.layers import target_mlp
+from benchmarl_hyper.weights.rows import IdRows, Rows, Table
+
+
+class Gru(MultiAgentGRU):
+    """BenchMARL's GRU for a group, with a choice of initialisation.
+
+    Args:
+        init: ``"torch"`` as :class:`torch.nn.GRUCell`, or ``"orthogonal"`` for zero biases and, per
+            gate, LeCun-normal input and orthogonal recurrent weights, the defaults of Flax, in
+            which HyperMARL's public code is written.
+        **sizes: see :class:`benchmarl.models.gru.MultiAgentGRU`.
+    """
+
+    def __init__(self, init: str, **sizes: Any):
+        super().__init__(**sizes, centralised=False, dropout=0.0, bias=True, compile=False)
+        self.init = init
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw a new initialisation, in place."""
+        bound = self.hidden_size**-0.5
+        for cell in self.params.data["grus"].values():
+            for x in cell.values():
+                x.uniform_(-bound, bound)
+            if self.init == "orthogonal":
+                lecun_normal_(*_gates(cell["weight_ih"], cell["bias_ih"]))
+                orthogonal_(*_gates(cell["weight_hh"], cell["bias_hh"]), gain=1.0)
+
+
+def _gates(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Views ``[rows, in, out]`` and ``[rows, out]``, a row per network and gate."""
+    size = bias.shape[-1] // 3
+    return weight.view(-1, size, weight.shape[-1]).mT, bias.view(-1, size)
+
+
+class Recurrent(GeneratedMlp):
+    """What stands in front of a variant's network and makes it recurrent: encoder and GRU.
+
+    ``z = activation(encoder(o))``, ``h = GRU(z, h)``; the network that is generated reads ``h``
+    (HyperMARL, arXiv 2412.04233, and its public code for SMAX). All agents share encoder and GRU,
+    where a class does not say otherwise, and no weights of theirs are generated: ``generate()`` and
+    ``agent_parameters()`` are about the network behind them.
+
+    Hidden states are those of BenchMARL's ``gru``: without one in its input, the model runs
+    sequences ``[*batch, time]`` that start from zero, as in training; with one, it runs a step and
+    writes the next. They start anew where ``is_init`` says so.
+
+    Args:
+        encoder_cells: sizes of the encoder; none for a GRU on the input itself.
+        hidden_size: size of a hidden state.
+        n_layers: number of GRUs, one upon the other.
+        **kwargs: of the variant.
+    """
+
+    own_memory = False  # whether each agent has an encoder and a GRU of its own
+    id_at_input = False  # whether the encoder reads a one-hot id, too
+
+    def __init__(
+        self, *, encoder_cells: Sequence[int], hidden_size: int, n_layers: int, **kwargs: Any
+    ):
+        self.hidden_size = hidden_size  # before super(), where it is the size of the input
+        super().__init__(**kwargs)
+        self.encoder_sizes = [super()._in_features(), *encoder_cells]
+        self.state_shape = (n_layers, hidden_size)
+        self.hidden_key = (self.agent_group, hidden_name(self.model_index))
+        self.in_keys += ["is_init", self.hidden_key]
+        init = kwargs["init"]
+        specs = layer_specs(self.encoder_sizes, init, HIDDEN_GAIN) if encoder_cells else []
+        self.encoder = self._make_encoder(specs).to(self.device)
+        self.gru = Gru(
+            init,
+            input_size=self.encoder_sizes[-1],
+            hidden_size=hidden_size,
+            n_layers=n_layers,
+            n_agents=self.n_agents,
+            share_params=not self.own_memory,
+            device=self.device,
+        )
+
+    @property
+    def own_states(self) -> bool:
+        """Whether every agent has a hidden state of its own, and not one for all."""
+        return self.own_inputs or (self.n_agents > 1 and (self.own_memory or self.id_at_input))
+
+    def reset_parameters(self) -> None:
+        """Draw a new initialisation, in place."""
+        super().reset_parameters()
+        redraw(self.encoder)
+        self.gru.reset_parameters()
+
+    def __repr__(self) -> str:
+        inner = f"encoder={self.encoder_sizes}, hidden_state={list(self.state_shape)}, target="
+        return super().__repr__().replace("target=", inner, 1)
+
+    def _make_encoder(self, specs: Sequence[LayerSpec]) -> Table:
+        return Table(Rows(self.n_agents if self.own_memory else 1, spec) for spec in specs)
+
+    def _in_features(self) -> int:
+        return self.hidden_size
+
+    def _forward(self, tensordict: TensorDictBase) -> TensorDictBase:
+        hidden = tensordict.get(self.hidden_key, None)
+        z = self._encode(self.joined_inputs(tensordict))
+        *batch, n, features = z.shape
+        steps = batch[-1] if hidden is None else 1
+        z = z.reshape(-1, steps, n, features)
+        is_init = tensordict.get("is_init").reshape(-1, steps, 1, 1).expand(-1, -1, n, -1)
+        shape = len(z), n, *self.state_shape
+        h = z.new_zeros(shape) if hidden is None else hidden.reshape(shape)
+        y, h = self.gru.run_net(z, is_init, h)
+        y = y.reshape(*batch, n, self.hidden_size)
+        own = self.own_states
+        tensordict.set(self.out_key, self._run_agents(y if own else y.squeeze(-2), own))
+        if hidden is not None:
+            tensordict.set(("next", *self.hidden_key), h.view_as(hidden))
+        return tensordict
+
+    def _encode(self, x: Tensor) -> Tensor:
+        """What the GRU reads, ``[*batch, n, features]``, or with 1 for n if it is all the same."""
+        batch = x.shape[: -2 if self.own_inputs else -1]
+        rows = x.reshape(-1, self.n_agents if self.own_inputs else 1, x.shape[-1]).transpose(0, 1)
+        if len(self.encoder):
+            rows = self._activate(target_mlp(rows, self.encoder(), self._activate))
+        rows = rows.expand(self.n_agents if self.own_states else 1, -1, -1)
+        return rows.transpose(0, 1).reshape(*batch, *rows.shape[::2])
+
+
+@dataclass(kw_only=True)
+class RecurrentConfig(GeneratedMlpConfig):
+    """What :class:`Recurrent` adds to the configuration of a variant.
+
+    Raises:
+        ValueError: for sizes that are not positive.
+    """
+
+    encoder_cells: Sequence[int]
+    hidden_size: int
+    n_layers: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes("encoder_cells", self.encoder_cells)
+        check_sizes("hidden_size", [self.hidden_size])
+        check_sizes("n_layers", [self.n_layers])
+
+    @property
+    def is_rnn(self) -> bool:
+        """True."""
+        return True
+
+    def get_model_state_spec(self, model_index: int = 0) -> Composite:
+        """The hidden state of an agent.
+
+        Args:
+            model_index: place in a sequence of models.
+        """
+        shape = (self.n_layers, self.hidden_size)
+        return Composite({hidden_name(model_index): Unbounded(shape)})
+
+
+def hidden_name(model_index: int) -> str:
+    """The key of hidden states, which collectors leave out of what they store for its underscore.
+
+    Args:
+        model_index: place in a sequence of models.
+    """
+    return f"_hidden_gru_{model_index}"
+
+
+class FupsGru(Recurrent, Fups):
+    """BenchMARL's shared ``gru``, behind an encoder: everything is shared, and there is no id."""
+
+
+@dataclass(kw_only=True)
+class FupsGruConfig(RecurrentConfig, FupsConfig):
+    """Configuration of :class:`FupsGru`."""
+
+    @staticmethod
+    def associated_class() -> type[FupsGru]:
+        """The model."""
+        return FupsGru
+
+
+class FupsIdGru(Recurrent, Fups):
+    """Everything is shared, and the encoder reads a one-hot agent id next to the observation."""
+
+    one_network = False  # as a whole; the one behind the GRU is
+    id_at_input = True
+
+    def _make_encoder(self, specs: Sequence[LayerSpec]) -> Table:
+        first, *others = specs
+        with_id = IdRows(self.n_agents, first, use_observation=True)
+        return Table([with_id, *super()._make_encoder(others)])
+
+
+@dataclass(kw_only=True)
+class FupsIdGruConfig(RecurrentConfig, FupsConfig):
+    """Configuration of :class:`FupsIdGru`.
+
+    Raises:
+        ValueError: without an encoder, which reads the id.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.encoder_cells:
+            raise ValueError(
+                "encoder_cells of fups_id_gru must not be empty, since the encoder reads the id; "
+                "give it a layer, for example encoder_cells=[128]"
+            )
+
+    @staticmethod
+    def associated_class() -> type[FupsIdGru]:
+        """The model."""
+        return FupsIdGru
+
+
+class NopsGru(Recurrent, Nops):
+    """Nothing is shared: an encoder, a GRU and a network per agent."""
+
+    own_memory = True
+
+
+@dataclass(kw_only=True)
+class NopsGruConfig(RecurrentConfig, NopsConfig):
+    """Configuration of :class:`NopsGru`."""
+
+    @staticmethod
+    def associated_class() -> type[NopsGru]:
+        """The model."""
+        return NopsGru
+
+
+class HypermarlGru(Recurrent, HypermarlMlp):
+    """Recurrent HyperMARL: the hypernetwork writes the networks behind a shared GRU."""
+
+
+@dataclass(kw_only=True)
+class HypermarlGruConfig(RecurrentConfig, HypermarlMlpConfig):
+    """Configuration of :class:`HypermarlGru`."""
+
+    @staticmethod
+    def associated_class() -> type[HypermarlGru]:
+        """The model."""
+        return HypermarlGru
+
+
+RECURRENT_CONFIGS: tuple[type[RecurrentConfig], ...] = (
+    FupsGruConfig,
+    FupsIdGruConfig,
+    NopsGruConfig,
+    HypermarlGruConfig,
+)

@@ -1,0 +1,85 @@
+"""The action-space loss of DiCo, after every training step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from tensordict import TensorDict, TensorDictBase
+from torch import Tensor
+
+from benchmarl_hyper.export.agent_networks import policy_model
+from benchmarl_hyper.models.common.method_callback import MethodCallback
+from benchmarl_hyper.models.dico.model import Dico
+
+
+class DicoCallback(MethodCallback):
+    """Draw the means of a ``dico`` policy back to the range of actions, and log its diversity.
+
+    A mean may leave the range, since deviations are added after the shared one is squashed. After
+    every training step an Adam of its own minimises :func:`action_space_loss`, while the estimate
+    of diversity rests. ``estimated_snd``, ``scaling`` and ``loss_action_space`` are logged under
+    ``train/<group>``.
+
+    Args:
+        action_loss_lr: of this Adam; None for no such loss.
+    """
+
+    def __init__(self, action_loss_lr: float | None):
+        super().__init__()
+        self.action_loss_lr = action_loss_lr
+        self.optimisers: dict[str, torch.optim.Adam] = {}
+
+    def on_setup(self) -> None:
+        """Make the optimisers."""
+        for group in self.policy_models(Dico):
+            policy = self.experiment.algorithm.get_policy_for_loss(group)
+            if self.action_loss_lr is not None:
+                parameters = list(policy.parameters())
+                self.optimisers[group] = torch.optim.Adam(parameters, self.action_loss_lr)
+
+    def on_train_step(self, batch: TensorDictBase, group: str) -> TensorDict | None:
+        """Take the step."""
+        dico = self.policy_models(Dico).get(group)
+        if dico is None:
+            return None
+        estimate = dico.estimate.clone()
+        values = {"estimated_snd": estimate, "scaling": dico.scaling(estimate)}
+        if group in self.optimisers:
+            values["loss_action_space"] = self._step(batch, group, dico)
+        return TensorDict(values)
+
+    def on_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Add the optimisers' state."""
+        state_dict["dico"] = {g: adam.state_dict() for g, adam in self.optimisers.items()}
+
+    def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it up again."""
+        for group, state in state_dict["dico"].items():
+            self.optimisers[group].load_state_dict(state)
+
+    def _step(self, batch: TensorDictBase, group: str, dico: Dico) -> Tensor:
+        model = policy_model(self.experiment.algorithm.get_policy_for_loss(group))
+        with dico.fixed_estimate():
+            out = model(batch.select(*model.in_keys)).get(model.out_key)
+        loss = action_space_loss(out[..., : dico.n_actions], dico.low, dico.high)
+        self.optimisers[group].zero_grad()
+        loss.backward()
+        self.optimisers[group].step()
+        self.optimisers[group].zero_grad()
+        return loss.detach()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "optimisers": {}}
+
+
+def action_space_loss(loc: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """How far means ``[*batch, n, actions]`` leave the box, squared, of the agent that is furthest.
+
+    Args:
+        loc: means.
+        low: of the box, ``[n, actions]``.
+        high: of the box, ``[n, actions]``.
+    """
+    overflow = loc - torch.maximum(torch.minimum(loc, high), low)
+    return overflow.norm(dim=-1).amax(-1).square().mean()

@@ -1,0 +1,199 @@
+"""DiCo (arXiv 2405.15054): policies that differ by as much as one asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from benchmarl.models.common import Model
+from tensordict import TensorDictBase
+from torch import Tensor
+from torchrl.data import Composite, Unbounded
+
+from benchmarl_hyper.measures.diversity import snd, w2_distances
+from benchmarl_hyper.models.common.generated_mlp import GeneratedMlpConfig
+from benchmarl_hyper.models.hypermarl.models import Fups, Nops
+from benchmarl_hyper.weights.layers import target_mlp
+
+SHARED, UNCONSTRAINED = 0, -1  # values of desired_snd that are no target
+
+
+class Dico(Model):
+    """A policy for continuous actions: a shared network, and scaled deviations of each agent's own.
+
+    Means are ``f(o) + s g_i(o)``, where ``s`` is ``desired_snd`` divided by the diversity of the
+    ``g_i``; standard deviations, in algorithms that have them, are of the shared network alone. The
+    algorithm maps them to positive numbers, as it does for every model.
+
+    In a forward with gradients, ``g_i`` of all agents are compared on what all of them see, and
+    ``estimate`` moves there by ``tau``; ``s`` has a gradient with that weight. In others the
+    estimate is used as it is.
+
+    Args:
+        desired_snd: how far the means of two agents are to be apart, over pairs and observations;
+            0 for one shared policy, -1 for deviations as they are.
+        tau: of the estimate.
+        bootstrap_from_desired_snd: whether the first estimate is ``desired_snd``, and not what is
+            measured first.
+        process_shared: whether ``f`` is squashed to the range of actions.
+        num_cells: hidden sizes of all networks.
+        activation_class: see :class:`~benchmarl_hyper.GeneratedMlp`, as for what follows.
+        activation_kwargs: its arguments.
+        num_feature_dims: trailing dimensions of an input that are features.
+        init: initial weights.
+        out_gain: of the last layers.
+        **host: what BenchMARL passes to every model.
+
+    Raises:
+        ValueError: for what is not a policy of the whole group, for discrete actions, and for
+            unbounded ones that are to be squashed.
+    """
+
+    low: Tensor
+    high: Tensor
+    estimate: Tensor
+
+    def __init__(
+        self,
+        desired_snd: float,
+        tau: float,
+        bootstrap_from_desired_snd: bool,
+        process_shared: bool,
+        num_cells: Any,
+        activation_class: Any,
+        activation_kwargs: Any,
+        num_feature_dims: int,
+        init: str,
+        out_gain: float | None,
+        **host: Any,
+    ):
+        super().__init__(**host)
+        networks: dict[str, Any] = {
+            "num_cells": num_cells,
+            "activation_class": activation_class,
+            "activation_kwargs": activation_kwargs,
+            "num_feature_dims": num_feature_dims,
+            "init": init,
+            "out_gain": out_gain,
+            **host,
+        }
+        space = self._action_space()
+        self.register_buffer("low", space.low.to(self.device))
+        self.register_buffer("high", space.high.to(self.device))
+        if process_shared and not (self.high - self.low).isfinite().all():
+            raise ValueError(
+                f"actions of group '{self.agent_group}' have no bounds to squash the shared "
+                "network to; set model.process_shared=False"
+            )
+        self.n_actions = self.low.shape[-1]
+        self.shared = Fups(**networks)
+        leaf = Unbounded((self.n_agents, self.n_actions))
+        entries = Composite({self.out_key[-1]: leaf}, shape=(self.n_agents,))
+        self.own = Nops(**{**networks, "output_spec": Composite({self.agent_group: entries})})
+        self.desired_snd, self.tau = desired_snd, tau
+        self.bootstrap_from_desired_snd = bootstrap_from_desired_snd
+        self.process_shared = process_shared
+        self.register_buffer("estimate", torch.tensor(float("nan"), device=self.device))
+        self.may_estimate = True
+
+    @contextmanager
+    def fixed_estimate(self) -> Iterator[None]:
+        """Within this block, forwards with gradients leave the estimate as it is, too."""
+        before, self.may_estimate = self.may_estimate, False
+        try:
+            yield
+        finally:
+            self.may_estimate = before
+
+    def scaling(self, estimate: Tensor) -> Tensor:
+        """``s`` for an estimate of diversity; 1 as long as there is none."""
+        if self.desired_snd == SHARED:
+            return torch.zeros_like(estimate)
+        if self.desired_snd == UNCONSTRAINED or self.n_agents == 1:
+            return torch.ones_like(estimate)
+        return torch.where(estimate.isnan(), 1.0, self.desired_snd / estimate)
+
+    def _forward(self, tensordict: TensorDictBase) -> TensorDictBase:
+        common = self.shared(tensordict.select(*self.in_keys)).get(self.out_key)
+        loc, raw_scale = common[..., : self.n_actions], common[..., self.n_actions :]
+        if self.process_shared:
+            loc = self.low + (self.high - self.low) * (loc.tanh() + 1) / 2
+        deviation, estimate = self._deviation(tensordict)
+        loc = loc + self.scaling(estimate) * deviation
+        tensordict.set(self.out_key, torch.cat([loc, raw_scale], dim=-1))
+        return tensordict
+
+    def _deviation(self, tensordict: TensorDictBase) -> tuple[Tensor, Tensor]:
+        """``g_i`` for what agent ``i`` sees, ``[*batch, n, actions]``, and the estimate to use."""
+        targeted = self.desired_snd not in (SHARED, UNCONSTRAINED) and self.n_agents > 1
+        if not (targeted and self.may_estimate and torch.is_grad_enabled()):
+            return self.own(tensordict.select(*self.in_keys)).get(self.out_key), self.estimate
+        x = self.own.joined_inputs(tensordict)
+        seen = x.reshape(1, -1, x.shape[-1])  # by all agents, each row for every network
+        everyone = target_mlp(seen, self.own.generate(), self.own.activation)
+        estimate = self._new_estimate(snd(w2_distances(everyone)))
+        own = everyone.unflatten(1, (-1, self.n_agents)).diagonal(dim1=0, dim2=2).mT
+        return own.reshape(*x.shape[:-1], -1), estimate
+
+    def _new_estimate(self, measured: Tensor) -> Tensor:
+        first = measured.detach()
+        if self.bootstrap_from_desired_snd:
+            first = torch.full_like(first, self.desired_snd)
+        before = torch.where(self.estimate.isnan(), first, self.estimate)
+        estimate = (1 - self.tau) * before + self.tau * measured
+        self.estimate.copy_(estimate.detach())
+        return estimate
+
+    def _action_space(self) -> Any:
+        key, group = self.out_key[-1], self.agent_group
+        if self.centralised or key not in ("logits", "param", "action_value"):
+            raise ValueError(
+                f"dico puts out the actions of group '{group}', not {self.out_key}; set another "
+                "critic_model, for example layers/nops, and in a sequence let dico be the last"
+            )
+        space = self.action_spec[group, "action"].space
+        if not hasattr(space, "low"):
+            raise ValueError(
+                f"group '{group}' has discrete actions, but dico scales the means of continuous "
+                "ones; choose an algorithm and a task that have them, with "
+                "experiment.prefer_continuous_actions=True, or another model"
+            )
+        if len(space.low) != self.n_agents:
+            raise ValueError(
+                f"dico is asked for {self.n_agents} of the {len(space.low)} agents of group "
+                f"'{group}', but scales by how all of them differ; set an algorithm whose agents "
+                "may share a model, which those of happo may not"
+            )
+        return space
+
+
+@dataclass(kw_only=True)
+class DicoConfig(GeneratedMlpConfig):
+    """Configuration of :class:`Dico`.
+
+    Raises:
+        ValueError: for a diversity that is negative but -1, and a ``tau`` out of its range.
+    """
+
+    desired_snd: float
+    tau: float
+    bootstrap_from_desired_snd: bool
+    process_shared: bool
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.desired_snd < 0 and self.desired_snd != UNCONSTRAINED:
+            raise ValueError(
+                "desired_snd must be positive, 0 for one shared policy, or -1 for no constraint, "
+                f"got {self.desired_snd}"
+            )
+        if not 0 < self.tau <= 1:
+            raise ValueError(f"tau must be above 0 and at most 1, got {self.tau}")
+
+    @staticmethod
+    def associated_class() -> type[Dico]:
+        """The model."""
+        return Dico

@@ -1,0 +1,1 @@
+"""HyperMARL (arXiv 2412.04233): hypernetworks write the weights of each agent."""

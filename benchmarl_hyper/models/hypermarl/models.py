@@ -1,0 +1,250 @@
+"""The variants: one model class per way of sharing, and its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from benchmarl_hyper.models.common.generated_mlp import (
+    GeneratedMlp,
+    GeneratedMlpConfig,
+    check_sizes,
+)
+from benchmarl_hyper.models.common.rollout_cache import once
+from benchmarl_hyper.models.hypermarl.lowrank import LowRankHypernetwork
+from benchmarl_hyper.models.kaleidoscope.model import KaleidoscopeConfig
+from benchmarl_hyper.models.seps.model import SepsConfig
+from benchmarl_hyper.weights.initialisation import LayerSpec
+from benchmarl_hyper.weights.layers import Layer, LowRankLayer
+from benchmarl_hyper.weights.rows import Head, Hypernetwork, IdRows, Rows, Table
+
+
+class Fups(GeneratedMlp):
+    """Full parameter sharing: one network for all agents, without an id."""
+
+    one_network = True
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(lambda n, specs: Table(Rows(1, spec) for spec in specs), **kwargs)
+
+
+@dataclass(kw_only=True)
+class FupsConfig(GeneratedMlpConfig):
+    """Configuration of :class:`Fups`."""
+
+    @staticmethod
+    def associated_class() -> type[Fups]:
+        """The model."""
+        return Fups
+
+
+class FupsId(GeneratedMlp):
+    """Full parameter sharing with a one-hot agent id next to the observation (FuPS+ID).
+
+    Args:
+        use_observation: with False the network sees the id alone ("no state" in HyperMARL).
+        **kwargs: see :class:`GeneratedMlp`.
+    """
+
+    def __init__(self, use_observation: bool, **kwargs: Any):
+        def make_generator(n_agents: int, specs: Sequence[LayerSpec]) -> Table:
+            first, *others = specs
+            return Table([IdRows(n_agents, first, use_observation), *(Rows(1, s) for s in others)])
+
+        super().__init__(make_generator, **kwargs)
+
+
+@dataclass(kw_only=True)
+class FupsIdConfig(GeneratedMlpConfig):
+    """Configuration of :class:`FupsId`."""
+
+    use_observation: bool
+
+    @staticmethod
+    def associated_class() -> type[FupsId]:
+        """The model."""
+        return FupsId
+
+
+class Nops(GeneratedMlp):
+    """No parameter sharing: one network per agent."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(lambda n, specs: Table(Rows(n, spec) for spec in specs), **kwargs)
+
+
+@dataclass(kw_only=True)
+class NopsConfig(GeneratedMlpConfig):
+    """Configuration of :class:`Nops`."""
+
+    @staticmethod
+    def associated_class() -> type[Nops]:
+        """The model."""
+        return Nops
+
+
+class HypermarlLinear(GeneratedMlp):
+    """HyperMARL's linear hypernetwork on one-hot ids (arXiv 2412.04233).
+
+    The product with a one-hot id selects a row, so it is not computed.
+
+    Args:
+        bias: whether heads have offsets, which all agents share; without them this is NoPS.
+        **kwargs: see :class:`GeneratedMlp`.
+    """
+
+    def __init__(self, bias: bool, **kwargs: Any):
+        super().__init__(lambda n, specs: Table(Head(n, spec, bias) for spec in specs), **kwargs)
+
+
+@dataclass(kw_only=True)
+class HypermarlLinearConfig(GeneratedMlpConfig):
+    """Configuration of :class:`HypermarlLinear`."""
+
+    bias: bool
+
+    @staticmethod
+    def associated_class() -> type[HypermarlLinear]:
+        """The model."""
+        return HypermarlLinear
+
+
+@dataclass(kw_only=True)
+class HypernetworkConfig(GeneratedMlpConfig):
+    """What hypernetworks on embeddings have in common.
+
+    Raises:
+        ValueError: for sizes that are not positive and for an unknown ``code_norm``.
+    """
+
+    embedding_dim: int | None
+    hypernet_cells: Sequence[int]
+    code_norm: str | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes("hypernet_cells", self.hypernet_cells)
+        if self.embedding_dim is not None and self.embedding_dim < 1:
+            raise ValueError(
+                f"embedding_dim must be positive, or null for one-hot, got {self.embedding_dim}"
+            )
+        if self.code_norm not in (None, "unit"):
+            raise ValueError(f"code_norm must be unit, or null for none, got {self.code_norm!r}")
+
+
+class HypermarlMlp(GeneratedMlp):
+    """HyperMARL's MLP hypernetwork on agent embeddings (arXiv 2412.04233).
+
+    Args:
+        embedding_dim: length of a learned embedding; None for one-hot ids.
+        hypernet_cells: hidden sizes of the hypernetwork's trunks.
+        code_norm: see :class:`~benchmarl_hyper.weights.rows.Codes`.
+        bias: whether heads have offsets.
+        **kwargs: see :class:`GeneratedMlp`.
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int | None,
+        hypernet_cells: Sequence[int],
+        code_norm: str | None,
+        bias: bool,
+        **kwargs: Any,
+    ):
+        make_generator = partial(
+            self._hypernetwork,
+            embedding_dim=embedding_dim,
+            hypernet_cells=hypernet_cells,
+            code_norm=code_norm,
+            bias=bias,
+        )
+        super().__init__(make_generator, **kwargs)
+
+    @staticmethod
+    def _hypernetwork(n_agents: int, specs: Sequence[LayerSpec], **settings: Any) -> Hypernetwork:
+        return Hypernetwork(n_agents, specs, **settings)
+
+
+@dataclass(kw_only=True)
+class HypermarlMlpConfig(HypernetworkConfig):
+    """Configuration of :class:`HypermarlMlp`."""
+
+    bias: bool
+
+    @staticmethod
+    def associated_class() -> type[HypermarlMlp]:
+        """The model."""
+        return HypermarlMlp
+
+
+class HypermarlLowrank(GeneratedMlp):
+    """A shared network per layer, and products of low rank that a hypernetwork writes.
+
+    Args:
+        embedding_dim: length of a learned embedding; None for one-hot ids.
+        hypernet_cells: hidden sizes of the hypernetwork's trunk.
+        code_norm: see :class:`~benchmarl_hyper.weights.rows.Codes`.
+        rank: of the products, at most; no more than a layer's smaller side.
+        **kwargs: see :class:`GeneratedMlp`.
+    """
+
+    generator: LowRankHypernetwork
+
+    def __init__(
+        self,
+        embedding_dim: int | None,
+        hypernet_cells: Sequence[int],
+        code_norm: str | None,
+        rank: int,
+        **kwargs: Any,
+    ):
+        make_generator = partial(
+            LowRankHypernetwork,
+            embedding_dim=embedding_dim,
+            hypernet_cells=hypernet_cells,
+            code_norm=code_norm,
+            rank=rank,
+        )
+        super().__init__(make_generator, **kwargs)
+        self.few_rows = self.generator.few_rows
+
+    def _layers(self, n_rows: int) -> Sequence[Layer | LowRankLayer]:
+        if n_rows <= self.few_rows and not torch.is_grad_enabled():
+            return once(self.generator.factors, self.generator)
+        return super()._layers(n_rows)
+
+
+@dataclass(kw_only=True)
+class HypermarlLowrankConfig(HypernetworkConfig):
+    """Configuration of :class:`HypermarlLowrank`.
+
+    Raises:
+        ValueError: for a rank that is not positive.
+    """
+
+    rank: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes("rank", [self.rank])
+
+    @staticmethod
+    def associated_class() -> type[HypermarlLowrank]:
+        """The model."""
+        return HypermarlLowrank
+
+
+CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
+    FupsConfig,
+    FupsIdConfig,
+    NopsConfig,
+    HypermarlLinearConfig,
+    HypermarlMlpConfig,
+    HypermarlLowrankConfig,
+    SepsConfig,
+    KaleidoscopeConfig,
+)

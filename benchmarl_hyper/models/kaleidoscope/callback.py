@@ -1,0 +1,129 @@
+"""The diversity term and the resets of Kaleidoscope, during a training."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from functools import partial
+from typing import Any
+
+from tensordict import TensorDict, TensorDictBase
+
+from benchmarl_hyper.models.common.method_callback import MethodCallback
+from benchmarl_hyper.models.kaleidoscope.model import Kaleidoscope, mask_diversity
+
+BETA_MODES = ("adaptive", "fixed")
+# The policy's loss in PPO, in SAC and DDPG, and in Q-learning.
+POLICY_LOSSES = ("loss_objective", "loss_actor", "loss")
+
+
+class KaleidoscopeCallback(MethodCallback):
+    """Let the masks of agents drift apart, and weights that nobody uses begin anew.
+
+    The policy's loss becomes ``L + beta_t L_div``, where ``L_div`` is minus
+    :func:`~benchmarl_hyper.models.kaleidoscope.model.mask_diversity`. ``beta_t`` is ``beta``, or in
+    the adaptive mode ``|beta mean(L) / mean(L_div)|`` over the last ``window`` steps, and ``beta``
+    where one of the means is 0. ``loss_diversity`` and ``beta`` are logged under ``train/<group>``.
+
+    Args:
+        beta: weight of the diversity term.
+        beta_mode: ``"adaptive"``, as published, or ``"fixed"``.
+        window: training steps that the adaptive weight looks back.
+        weighted: see :func:`~benchmarl_hyper.models.kaleidoscope.model.mask_diversity`.
+        reset_interval: steps of the environment between resets, the last of which is one such
+            interval before the end; None for no resets.
+        reset_probability: of a weight that all agents mask, to be drawn anew with its thresholds.
+
+    Raises:
+        ValueError: for an unknown ``beta_mode``.
+    """
+
+    def __init__(
+        self,
+        beta: float,
+        beta_mode: str,
+        window: int,
+        weighted: bool,
+        reset_interval: int | None,
+        reset_probability: float,
+    ):
+        super().__init__()
+        if beta_mode not in BETA_MODES:
+            raise ValueError(f"beta_mode must be {' or '.join(BETA_MODES)}, got {beta_mode!r}")
+        self.beta, self.beta_mode, self.weighted = beta, beta_mode, weighted
+        self.reset_interval, self.reset_probability = reset_interval, reset_probability
+        # Of each group: the policy's losses and the diversity losses.
+        self.recent: dict[str, tuple[deque[float], deque[float]]] = defaultdict(
+            partial(_two_windows, window)
+        )
+        self.last: dict[str, TensorDict] = {}
+
+    def on_setup(self) -> None:
+        """Have the diversity term added wherever BenchMARL processes losses in this experiment."""
+        algorithm = self.experiment.algorithm
+        self.policy_models(Kaleidoscope)  # refuses what cannot be
+        original = algorithm.process_loss_vals
+
+        def process_loss_vals(group: str, loss_vals: TensorDictBase) -> TensorDictBase:
+            return self.with_diversity(group, original(group, loss_vals))
+
+        algorithm.process_loss_vals = process_loss_vals
+
+    def with_diversity(self, group: str, losses: TensorDictBase) -> TensorDictBase:
+        """Add the term to the policy's loss of a group."""
+        models = self.policy_models(Kaleidoscope)
+        if group not in models:
+            return losses
+        name = next(name for name in POLICY_LOSSES if name in losses)
+        diversity = -mask_diversity(models[group].masked_layers(), self.weighted)
+        beta = self._beta(group, losses[name].item(), diversity.item())
+        losses.set(name, losses[name] + beta * diversity)
+        self.last[group] = TensorDict(
+            {"loss_diversity": diversity.detach(), "beta": diversity.new_tensor(beta)}
+        )
+        return losses
+
+    def on_train_step(self, batch: TensorDictBase, group: str) -> TensorDict | None:
+        """Log the term of this step."""
+        return self.last.get(group)
+
+    def on_train_end(self, training_td: TensorDictBase, group: str) -> None:
+        """Reset when it is time; the collector gets its weights right after."""
+        models = self.policy_models(Kaleidoscope)
+        if group not in models or not self._is_time():
+            return
+        for layer in models[group].masked_layers():
+            layer.revive(self.reset_probability)
+
+    def on_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Add the window of the adaptive weight."""
+        recent = {group: [list(losses) for losses in both] for group, both in self.recent.items()}
+        state_dict["kaleidoscope"] = recent
+
+    def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it up again."""
+        for group, both in state_dict["kaleidoscope"].items():
+            for window, losses in zip(self.recent[group], both, strict=True):
+                window.extend(losses)
+
+    def _beta(self, group: str, loss: float, diversity: float) -> float:
+        if self.beta_mode == "fixed":
+            return self.beta
+        for window, value in zip(self.recent[group], (loss, diversity), strict=True):
+            window.append(value)
+        mean_loss, mean_diversity = (sum(window) / len(window) for window in self.recent[group])
+        if mean_loss == 0 or mean_diversity == 0:
+            return self.beta
+        return abs(self.beta * mean_loss / mean_diversity)
+
+    def _is_time(self) -> bool:
+        run, interval = self.experiment, self.reset_interval
+        if interval is None:
+            return False
+        now = run.total_frames
+        before = now - run.config.collected_frames_per_batch(run.on_policy)
+        end = run.config.get_max_n_frames(run.on_policy)
+        return now // interval > before // interval and now <= end - interval
+
+
+def _two_windows(length: int) -> tuple[deque[float], deque[float]]:
+    return deque(maxlen=length), deque(maxlen=length)

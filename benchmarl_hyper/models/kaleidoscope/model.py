@@ -1,0 +1,141 @@
+"""Kaleidoscope (arXiv 2410.08540): one network, of which every agent masks other weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
+from benchmarl_hyper.weights.initialisation import LayerSpec
+from benchmarl_hyper.weights.layers import Layer
+from benchmarl_hyper.weights.rows import Rows, Table
+
+
+class MaskedRows(nn.Module):
+    """One shared layer, and a threshold per agent and weight.
+
+    Weights are ``W_i = sign(W) relu(|W| - sigmoid(S_i))``, biases are shared.
+
+    Args:
+        n_agents: number of agents.
+        spec: the layer.
+        threshold_scale: see ``threshold_bias``.
+        threshold_bias: thresholds ``S`` start at ``-(u * scale + bias)``, ``u`` uniform in 0 to 1.
+    """
+
+    def __init__(
+        self, n_agents: int, spec: LayerSpec, threshold_scale: float, threshold_bias: float
+    ):
+        super().__init__()
+        self.rows = Rows(1, spec)
+        self.scale, self.bias = threshold_scale, threshold_bias
+        self.threshold = nn.Parameter(torch.empty(n_agents, spec.in_features, spec.out_features))
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw all thresholds anew, in place; ``rows`` does the same for itself."""
+        self.threshold.uniform_().mul_(-self.scale).sub_(self.bias)
+
+    def forward(self) -> Layer:
+        """Weights ``[n_agents, in, out]``, and the shared bias ``[1, out]``."""
+        weight, bias = self.rows()
+        return Layer(weight.sign() * torch.relu(weight.abs() - self.threshold.sigmoid()), bias)
+
+    def margin(self) -> Tensor:
+        """``|W| - sigmoid(S)``, ``[n_agents, in, out]``; its gradient reaches thresholds alone."""
+        return self.rows.weight.detach().abs() - self.threshold.sigmoid()
+
+    @torch.no_grad()
+    def revive(self, probability: float) -> Tensor:
+        """Draw weights that all agents mask, and their thresholds, anew, each with a probability.
+
+        Returns:
+            Which weights were drawn, ``[in, out]``.
+        """
+        dead = (self.margin() <= 0).all(0)
+        drawn = dead & (torch.rand(dead.shape, device=dead.device) < probability)
+        weight, bias, threshold = self.rows.weight, self.rows.bias.clone(), self.threshold
+        kept_weight, kept_threshold = weight.clone(), threshold.clone()
+        self.rows.reset_parameters()
+        self.reset_parameters()
+        weight.copy_(torch.where(drawn, weight, kept_weight))
+        threshold.copy_(torch.where(drawn, threshold, kept_threshold))
+        self.rows.bias.copy_(bias)
+        return drawn
+
+
+class _Mask(torch.autograd.Function):
+    """1 where positive, 0 elsewhere, with the gradient ``tanh(g)`` everywhere."""
+
+    @staticmethod
+    def forward(ctx: Any, margin: Tensor) -> Tensor:
+        return (margin > 0).to(margin)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].tanh()
+
+
+def mask_diversity(layers: list[MaskedRows], weighted: bool) -> Tensor:
+    """How differently agents mask, a scalar to maximise, with a gradient to thresholds alone.
+
+    ``sum_l 2^l sum_{i != j} |M_i^l - M_j^l|_1 / (n (n - 1) N)`` for masks ``M``, times ``|W|`` if
+    they are weighted, and ``N`` weights in all layers.
+
+    Args:
+        layers: of one network, first layer first, of two agents or more.
+        weighted: whether large weights count for more.
+    """
+    n_agents = len(layers[0].threshold)
+    n_weights = sum(layer.rows.weight.numel() for layer in layers)
+    total = torch.zeros((), device=layers[0].threshold.device)
+    for index, layer in enumerate(layers):
+        mask = _Mask.apply(layer.margin())
+        used = mask.detach()
+        n_users = used.sum(0)
+        # The sum over pairs and its gradient, in n terms and not n^2: a mask of 1 differs from
+        # those of n - users agents, and a mask of 0 from those of the users.
+        others = torch.where(used > 0, n_agents - n_users, -n_users)
+        if weighted:
+            others = others * layer.rows.weight.detach().abs()
+        total = total + 2**index * 2 * (mask * others).sum()
+    return total / (n_agents * (n_agents - 1) * n_weights)
+
+
+class Kaleidoscope(GeneratedMlp):
+    """Shared weights and learnable masks of each agent's own.
+
+    Args:
+        threshold_scale: see :class:`MaskedRows`.
+        threshold_bias: see :class:`MaskedRows`.
+        **kwargs: see :class:`GeneratedMlp`.
+    """
+
+    def __init__(self, threshold_scale: float, threshold_bias: float, **kwargs: Any):
+        super().__init__(
+            lambda n, specs: Table(
+                MaskedRows(n, spec, threshold_scale, threshold_bias) for spec in specs
+            ),
+            **kwargs,
+        )
+
+    def masked_layers(self) -> list[MaskedRows]:
+        """The layers, first layer first."""
+        return list(self.generator.children())  # type: ignore[arg-type]
+
+
+@dataclass(kw_only=True)
+class KaleidoscopeConfig(GeneratedMlpConfig):
+    """Configuration of :class:`Kaleidoscope`."""
+
+    threshold_scale: float
+    threshold_bias: float
+
+    @staticmethod
+    def associated_class() -> type[Kaleidoscope]:
+        """The model."""
+        return Kaleidoscope

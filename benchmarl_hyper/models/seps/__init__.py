@@ -1,0 +1,1 @@
+"""SePS (arXiv 2102.07475): a network per cluster of agents."""

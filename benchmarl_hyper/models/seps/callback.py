@@ -1,0 +1,165 @@
+"""The clustering of SePS, between two iterations of a training."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from benchmarl.experiment import Experiment
+from tensordict import TensorDictBase
+from torch import Tensor
+from torch.nn.functional import one_hot
+from torchrl.data import Categorical
+from torchrl.objectives import LossModule
+
+from benchmarl_hyper.models.common.method_callback import MethodCallback, buffers, write_buffers
+from benchmarl_hyper.models.seps.clustering import Transitions, agent_codes, clusters
+from benchmarl_hyper.models.seps.model import Seps
+
+
+class SepsCallback(MethodCallback):
+    """Cluster the agents of every group by their transitions, once, for ``seps``.
+
+    Until ``pretraining_frames`` are collected, all agents train network 0. Then, after a training
+    step and before the next collection, the clusters are written in place to policy and critic, and
+    to the copies of both in ensembles and targets. Checkpoints hold them. A policy that has its
+    ``groups`` keeps them, and its critic gets them.
+
+    Args:
+        pretraining_frames: steps of the environment to cluster by.
+        latent_dim: see :func:`~benchmarl_hyper.models.seps.clustering.agent_codes`, also for
+            what follows.
+        epochs: passes over the transitions.
+        batch_size: transitions per step.
+        lr: of Adam.
+        kl_weight: of the divergence.
+    """
+
+    def __init__(
+        self,
+        pretraining_frames: int,
+        latent_dim: int,
+        epochs: int,
+        batch_size: int,
+        lr: float,
+        kl_weight: float,
+    ):
+        super().__init__()
+        self.pretraining_frames = pretraining_frames
+        self.settings: dict[str, Any] = {
+            "latent_dim": latent_dim,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "lr": lr,
+            "kl_weight": kl_weight,
+        }
+        self.gathered: dict[str, list[Transitions]] = defaultdict(list)
+        self.clustered: set[str] = set()
+
+    def on_setup(self) -> None:
+        """Share the clusters that are given, and see that there will be others.
+
+        Raises:
+            ValueError: if a group cannot be clustered in this run.
+            ImportError: without scikit-learn, if it is needed.
+        """
+        for group, model in self.policy_models(Seps).items():
+            loss = self.experiment.losses[group]
+            _check_networks(loss, group, model.n_networks)
+            if model.groups is not None:
+                write_buffers(loss, "cluster", model.generator.cluster)
+                self.clustered.add(group)
+            elif model.n_networks == 1:
+                self.clustered.add(group)
+            else:
+                self._check_can_cluster(group, model)
+
+    def on_batch_collected(self, batch: TensorDictBase) -> None:
+        """Keep the transitions of groups that have no clusters yet."""
+        for group in self.policy_models(Seps):
+            if group not in self.clustered:
+                self.gathered[group].append(transitions(self.experiment, batch, group))
+
+    def on_train_end(self, training_td: TensorDictBase, group: str) -> None:
+        """Cluster when there are enough frames; the collector gets its weights right after."""
+        run = self.experiment
+        if group not in self.gathered or run.total_frames < self.pretraining_frames:
+            return
+        model = self.policy_models(Seps)[group]
+        agent, given, followed = zip(*self.gathered.pop(group), strict=True)
+        steps = Transitions(torch.cat(agent), torch.cat(given), torch.cat(followed))
+        with torch.random.fork_rng(), torch.enable_grad():
+            codes = agent_codes(steps, model.n_agents, **self.settings)
+        cluster = clusters(codes, model.k, model.n_networks, run.seed)
+        write_buffers(run.losses[group], "cluster", cluster)
+        self.clustered.add(group)
+        print(f"\nSePS: clusters of group '{group}' are {cluster.tolist()}")
+
+    def on_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Add what was gathered so far."""
+        gathered = {group: [tuple(t) for t in steps] for group, steps in self.gathered.items()}
+        state_dict["seps"] = {"gathered": gathered, "clustered": sorted(self.clustered)}
+
+    def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there; clusters come with the parameters."""
+        state = state_dict["seps"]
+        self.clustered = set(state["clustered"])
+        for group, steps in state["gathered"].items():
+            self.gathered[group] = [Transitions(*tensors) for tensors in steps]
+
+    def _check_can_cluster(self, group: str, model: Seps) -> None:
+        run, n_agents = self.experiment, model.n_agents
+        if model.k is None and n_agents < 3:
+            raise ValueError(
+                f"group '{group}' has {n_agents} agents, but to choose the number of clusters "
+                "takes 3; set model.n_networks, or model.groups"
+            )
+        n_frames = run.config.get_max_n_frames(run.on_policy)
+        if self.pretraining_frames >= n_frames:
+            raise ValueError(
+                f"pretraining_frames={self.pretraining_frames} leaves none of the run's {n_frames} "
+                "frames to train the clusters; set method.pretraining_frames to fewer, or the "
+                "clusters by hand, model.groups"
+            )
+        if find_spec("sklearn") is None:
+            raise ImportError(
+                "SePS clusters with scikit-learn; pip install 'benchmarl-hyper[seps]', or set the "
+                "clusters by hand, model.groups"
+            )
+
+
+def transitions(run: Experiment, batch: TensorDictBase, group: str) -> Transitions:
+    """What each agent of a group saw, did, then saw and got, in a collected batch ``[*batch]``.
+
+    What an agent saw next is what ended the episode where one ended, not what began the next.
+    """
+    n_dims, n_agents = batch.batch_dims, len(run.group_map[group])
+    spec = run.action_spec[group, "action"]
+    action = batch[group, "action"]
+    if isinstance(spec, Categorical):
+        action = one_hot(action, spec.space.n)
+    reward = batch.get(("next", group, "reward"), None)
+    if reward is None:  # one for all agents
+        reward = batch["next", "reward"].unsqueeze(-2).expand(*batch.shape, n_agents, 1)
+    seen = list(run.observation_spec[group].keys(True, True))
+
+    def rows(root: TensorDictBase, *tensors: Tensor) -> Tensor:
+        parts = [root[group].get(key) for key in seen] + list(tensors)
+        return torch.cat(
+            [p.flatten(n_dims + 1).flatten(0, n_dims).cpu().float() for p in parts], -1
+        )
+
+    agent = torch.arange(n_agents).expand(*batch.shape, n_agents).flatten()
+    return Transitions(agent, rows(batch, action), rows(batch["next"], reward))
+
+
+def _check_networks(loss: LossModule, group: str, n_networks: int) -> None:
+    for params, key in buffers(loss, "cluster"):
+        rows = params[(*key[:-1], "0", "weight")].shape[-3]
+        if rows < n_networks:
+            raise ValueError(
+                f"the critic of group '{group}' has {rows} networks, fewer than the {n_networks} "
+                f"of its policy; set critic_model.n_networks={n_networks}"
+            )

@@ -1,0 +1,122 @@
+"""SePS (arXiv 2102.07475): agents of a cluster share a network, and nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarl_hyper.models.common.generated_mlp import (
+    GeneratedMlp,
+    GeneratedMlpConfig,
+    check_sizes,
+)
+from benchmarl_hyper.weights.initialisation import LayerSpec
+from benchmarl_hyper.weights.layers import Layer
+from benchmarl_hyper.weights.rows import Rows, Table
+
+MAX_NETWORKS = 10  # where the number is left open, as in the authors' code
+
+
+class ClusteredTable(Table):
+    """A table with a row per cluster, of which every agent reads its own cluster's.
+
+    Args:
+        n_agents: number of agents.
+        specs: the target layers.
+        n_networks: rows.
+        cluster: the row of each agent, ``[n_agents]``; a buffer, written in place.
+    """
+
+    cluster: Tensor
+
+    def __init__(self, n_agents: int, specs: Sequence[LayerSpec], n_networks: int, cluster: Tensor):
+        super().__init__(Rows(n_networks, spec) for spec in specs)
+        self.register_buffer("cluster", cluster)
+
+    def forward(self) -> list[Layer]:
+        """The layers, a row per agent, first layer first."""
+        return [
+            Layer(weight[self.cluster], bias[self.cluster]) for weight, bias in super().forward()
+        ]
+
+
+class Seps(GeneratedMlp):
+    """Selective parameter sharing: one network per cluster of agents.
+
+    Without ``groups`` all agents are in cluster 0 until someone writes ``generator.cluster``, as
+    :class:`~benchmarl_hyper.models.seps.callback.SepsCallback` does.
+
+    Args:
+        n_networks: at most so many networks; None for as many as there are agents, and at most 10.
+        groups: the clusters, by the agents' indices; None to leave them to the callback.
+        **kwargs: see :class:`GeneratedMlp`.
+
+    Raises:
+        ValueError: if ``groups`` does not have every agent exactly once.
+    """
+
+    generator: ClusteredTable
+
+    def __init__(
+        self, n_networks: int | None, groups: Sequence[Sequence[int]] | None, **kwargs: Any
+    ):
+        n_agents = kwargs["n_agents"]
+        if groups is None:
+            rows = min(n_networks or MAX_NETWORKS, n_agents)
+            cluster = torch.zeros(n_agents, dtype=torch.long)
+        else:
+            rows, cluster = len(groups), cluster_of(groups, n_agents, kwargs["agent_group"])
+        super().__init__(partial(ClusteredTable, n_networks=rows, cluster=cluster), **kwargs)
+        self.groups, self.n_networks = groups, rows
+        self.k = None if n_networks is None else rows  # as many clusters, or as there turn out
+
+
+@dataclass(kw_only=True)
+class SepsConfig(GeneratedMlpConfig):
+    """Configuration of :class:`Seps`.
+
+    Raises:
+        ValueError: for a number of networks that is not positive, or given beside ``groups``.
+    """
+
+    n_networks: int | None
+    groups: list[list[int]] | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_networks is None:
+            return
+        check_sizes("n_networks", [self.n_networks])
+        if self.groups is not None:
+            raise ValueError(
+                f"n_networks={self.n_networks} has no effect beside groups={self.groups}, which "
+                "has a network per group; set one of them to null"
+            )
+
+    @staticmethod
+    def associated_class() -> type[Seps]:
+        """The model."""
+        return Seps
+
+
+def cluster_of(groups: Sequence[Sequence[int]], n_agents: int, agent_group: str) -> Tensor:
+    """The index ``[n_agents]`` of the group that each agent is in.
+
+    Raises:
+        ValueError: unless every agent is in exactly one group, and no group is empty.
+    """
+    listed = sorted(agent for group in groups for agent in group)
+    if listed != list(range(n_agents)) or not all(groups):
+        raise ValueError(
+            f"groups={[list(group) for group in groups]} must have each of the {n_agents} agents "
+            f"of group '{agent_group}', 0 to {n_agents - 1}, exactly once, and none may be empty"
+        )
+    cluster = torch.empty(n_agents, dtype=torch.long)
+    for index, group in enumerate(groups):
+        cluster[list(group)] = index
+    return cluster

@@ -1,0 +1,65 @@
+"""Keep the initialisation of critics in the ensembles of torchrl's losses.
+
+``LossModule.convert_to_functional`` copies a critic ``expand_dim`` times (SAC's Q-networks) and
+refills every parameter uniformly between its minimum and maximum, which destroys any structured
+initialisation. It offers no way to choose otherwise, so it is wrapped here, and only here; losses
+without one of our models are left alone.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+
+from tensordict.nn import TensorDictModuleBase
+from torchrl.objectives import LossModule
+
+from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp
+
+
+def initialise_ensemble(loss: LossModule, module_name: str) -> None:
+    """Give each member of an ensemble a fresh initialisation of our models, in place.
+
+    Args:
+        loss: holds ``<module_name>_params`` of batch size ``[members]`` and, where the loss has
+            delayed targets, ``target_<module_name>_params``, which are made equal.
+        module_name: the name of the ensemble in the loss.
+    """
+    module = getattr(loss, module_name)
+    params = getattr(loss, f"{module_name}_params").data
+    for member in params.unbind(0):
+        with member.to_module(module):
+            for model in module.modules():
+                if isinstance(model, GeneratedMlp):
+                    model.reset_parameters()
+    target = dict(loss.named_children()).get(f"target_{module_name}_params")
+    if target is not None:
+        target.data.update_(params)
+
+
+def install() -> None:
+    """Wrap ``LossModule.convert_to_functional``, once."""
+    original = LossModule.convert_to_functional
+    if hasattr(original, "_benchmarl_hyper"):
+        return
+
+    @wraps(original)
+    def convert_to_functional(
+        self: LossModule,
+        module: TensorDictModuleBase,
+        module_name: str,
+        expand_dim: int | None = None,
+        *args,
+        **kwargs,
+    ) -> None:
+        original(self, module, module_name, expand_dim, *args, **kwargs)
+        if expand_dim and _has_our_model(module):
+            initialise_ensemble(self, module_name)
+
+    convert_to_functional._benchmarl_hyper = True  # type: ignore[attr-defined]
+    LossModule.convert_to_functional = convert_to_functional
+
+
+def _has_our_model(module: object) -> bool:
+    return isinstance(module, TensorDictModuleBase) and any(
+        isinstance(part, GeneratedMlp) for part in module.modules()
+    )

@@ -1,0 +1,117 @@
+"""What a reader of a comparison must know first: what differs, is missing, or is too little."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from benchmarl_hyper.report.reading.results import Run
+from benchmarl_hyper.report.settings import Difference
+from benchmarl_hyper.report.statistics.estimators import MIN_SEEDS
+from benchmarl_hyper.report.statistics.scores import Groups, common_frames
+
+
+def warnings(groups: Groups, differences: Iterable[Difference]) -> list[str]:
+    """Sentences, the gravest first."""
+    runs = [run for labels in groups.values() for label in labels.values() for run in label]
+    return [
+        *(_difference(difference) for difference in differences if difference.flagged),
+        *(text for task, labels in groups.items() for text in _frames(task, labels)),
+        *(text for task, labels in groups.items() for text in _seeds(task, labels)),
+        *_few(groups),
+        *(text for task, labels in groups.items() for text in _episodes(task, labels)),
+        *_versions(runs),
+        *_unknown(runs),
+    ]
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """``a, b and 3 more``."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+def _difference(difference: Difference) -> str:
+    values = "; ".join(f"{value} in {listed(names)}" for value, names in difference.values.items())
+    sets = [set(names) for names in difference.values.values()]
+    where = listed(difference.tasks)
+    if len(set.union(*sets)) < sum(map(len, sets)):
+        return f"Runs of one label differ in {difference.key} ({where}): {values}."
+    return f"Labels differ in more than their name, in {difference.key} ({where}): {values}."
+
+
+def _frames(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
+    runs = [run for label in labels.values() for run in label]
+    last: dict[int, set[str]] = defaultdict(set)
+    for run in runs:
+        last[run.evaluations[-1].frames].add(run.label)
+    if len(last) > 1:
+        ends = "; ".join(f"{end:,} in {listed(sorted(last[end]))}" for end in sorted(last))
+        yield f"Final returns of {task} are not after the same frames: {ends}."
+    frames = [{evaluation.frames for evaluation in run.evaluations} for run in runs]
+    every, common = set.union(*frames), common_frames(runs)
+    if len(common) < len(every):
+        kept = f"only the {len(common)} that all of them have are in the curves"
+        dropped = f"{len(every) - len(common)} of {len(every)} evaluation points are dropped"
+        yield f"Runs of {task} were evaluated after different frames: {kept}, {dropped}."
+
+
+def _seeds(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
+    seeds = {label: {run.seed for run in runs} for label, runs in labels.items()}
+    every = set.union(*seeds.values())
+    missing = {label: sorted(every - have, key=_number) for label, have in seeds.items()}
+    texts = [f"{label} lacks {listed(gone, 10)}" for label, gone in missing.items() if gone]
+    if texts:
+        yield f"Labels of {task} have different seeds: {'; '.join(texts)}."
+
+
+def _number(seed: str) -> tuple[int, str]:
+    return len(seed), seed
+
+
+def _few(groups: Groups) -> Iterable[str]:
+    few = [
+        f"{label} on {task} ({len(runs)})"
+        for task, labels in groups.items()
+        for label, runs in labels.items()
+        if len(runs) < MIN_SEEDS
+    ]
+    if few:
+        yield f"Fewer than {MIN_SEEDS} seeds, so no interval: {listed(few, 6)}."
+
+
+def _episodes(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
+    episodes: dict[int, set[str]] = defaultdict(set)
+    for label, runs in labels.items():
+        for run in runs:
+            episodes[len(run.evaluations[-1].metrics["return"])].add(label)
+    if len(episodes) > 1:
+        texts = "; ".join(f"{n} in {listed(sorted(episodes[n]))}" for n in sorted(episodes))
+        yield f"Evaluations of {task} have different numbers of episodes: {texts}."
+
+
+def _versions(runs: Sequence[Run]) -> Iterable[str]:
+    for package, counts in versions(runs).items():
+        if len(counts) > 1:
+            texts = ", ".join(f"{version} in {n} runs" for version, n in counts.items())
+            yield f"Runs have different versions of {package}: {texts}."
+
+
+def versions(runs: Iterable[Run]) -> dict[str, Counter[str]]:
+    """How many runs had which version of each package."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for run in runs:
+        for package, version in (run.record.get("versions") or {}).items():
+            found[package][str(version)] += 1
+    return dict(sorted(found.items()))
+
+
+def _unknown(runs: Sequence[Run]) -> Iterable[str]:
+    unknown = sorted({run.label for run in runs if not run.settings})
+    if unknown:
+        n = sum(not run.settings for run in runs)
+        yield (
+            f"The settings of {n} runs are unknown ({listed(unknown)}), so nothing says whether "
+            "they differ in more than their label."
+        )

@@ -1,0 +1,1 @@
+"""Figures and tables, as files and for the page."""

@@ -1,0 +1,204 @@
+"""Figures of lines and of estimates: data in, matplotlib figure out, without a window."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from benchmarl_hyper.report.statistics.estimators import Estimate
+from benchmarl_hyper.report.statistics.scores import Band
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # one line per glyph table of each PDF
+
+# Okabe and Ito's colours, told apart with any colour vision; the yellow is left out, since it is
+# too pale for lines on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+LINES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+INK, GREY, FAINT = "#222222", "#666666", "#e6e6e6"
+WIDTH = 10.0
+# Up to so many points of a line have markers
+FEW_POINTS = 15
+
+
+class Style(NamedTuple):
+    """How a label looks in every figure."""
+
+    colour: str
+    line: str
+    marker: str
+
+
+class Panel(NamedTuple):
+    """Lines over one pair of axes."""
+
+    title: str
+    x: str
+    y: str
+    lines: Mapping[str, Band]
+
+
+class Dots(NamedTuple):
+    """A row per label: its estimate, and the seeds behind it where there are few.
+
+    ``origin`` is a value to compare with, marked by a line.
+    """
+
+    title: str
+    x: str
+    rows: Mapping[str, Estimate]
+    seeds: Mapping[str, np.ndarray]
+    origin: float | None = None
+
+
+def styles(labels: Sequence[str]) -> dict[str, Style]:
+    """Colours first, then lines, so that any number of labels is told apart."""
+    return {
+        label: Style(
+            COLOURS[i % len(COLOURS)],
+            LINES[i // len(COLOURS) % len(LINES)],
+            MARKERS[i % len(MARKERS)],
+        )
+        for i, label in enumerate(labels)
+    }
+
+
+def curve_figure(
+    panels: Sequence[Panel], looks: Mapping[str, Style], columns: int | None = None
+) -> Figure:
+    """Lines with shaded intervals, a panel each, and one legend that states n.
+
+    Args:
+        panels: at least one.
+        looks: a style for every label, in the order of the legend.
+        columns: panels beside each other.
+    """
+    columns = columns or _columns(len(panels))
+    figure, axes = grid(len(panels), height=2.5, columns=columns)
+    size = _title_size([panel.title for panel in panels], columns)
+    counts: dict[str, set[int]] = {}
+    for ax, panel in zip(axes, panels, strict=True):
+        style_axes(ax, panel.title, panel.x, panel.y, size)
+        for label, line in panel.lines.items():
+            _draw(ax, line, looks[label])
+            counts.setdefault(label, set()).add(line.n)
+        if panel.x == "frames":
+            ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+    names = {label: f"{label} (n = {_range(counts[label])})" for label in looks if label in counts}
+    _legend(figure, names, looks)
+    return figure
+
+
+def _draw(ax: Axes, line: Band, look: Style) -> None:
+    marker = look.marker if len(line.x) <= FEW_POINTS else ""
+    ax.plot(line.x, line.y, look.line, color=look.colour, marker=marker, ms=3.5, lw=1.7)
+    if line.low is not None and line.high is not None:
+        ax.fill_between(line.x, line.low, line.high, color=look.colour, alpha=0.15, lw=0)
+
+
+def dot_figure(
+    panels: Sequence[Dots], looks: Mapping[str, Style], columns: int | None = None
+) -> Figure:
+    """Estimates and their intervals, a row per label; single seeds as small dots below."""
+    labels = [label for label in looks if any(label in panel.rows for panel in panels)]
+    columns = columns or _columns(len(panels))
+    figure, axes = grid(len(panels), 0.75 + 0.27 * len(labels), columns)
+    size = _title_size([panel.title for panel in panels], columns)
+    for index, (ax, panel) in enumerate(zip(axes, panels, strict=True)):
+        style_axes(ax, panel.title, panel.x, "", size)
+        if panel.origin is not None:
+            ax.axvline(panel.origin, color=GREY, lw=1)
+        for row, label in enumerate(labels):
+            if label not in panel.rows:
+                continue
+            look, estimate = looks[label], panel.rows[label]
+            seeds = panel.seeds.get(label, np.empty(0))
+            ax.plot(seeds, np.full(len(seeds), row + 0.25), ".", color=look.colour, ms=4, alpha=0.5)
+            if estimate.interval is not None:
+                (bar,) = ax.plot(estimate.interval, (row, row), color=look.colour, lw=5, alpha=0.35)
+                bar.set_solid_capstyle("butt")  # others lengthen it
+            ax.plot(estimate.value, row, look.marker, color=look.colour, ms=6)
+        ax.set_yticks(range(len(labels)), [] if index % columns else labels)
+        ax.set_ylim(len(labels) - 0.4, -0.6)
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Finer than it is shown, for sharp screens."""
+    return _saved(figure, "png", dpi=150)
+
+
+def pdf(figure: Figure) -> bytes:
+    """For papers: fonts that venues accept, and the same bytes for the same data."""
+    with matplotlib.rc_context({"pdf.fonttype": 42}):
+        return _saved(figure, "pdf", metadata={"CreationDate": None})
+
+
+def _saved(figure: Figure, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, facecolor="white", **options)
+    figure.set_layout_engine("none")  # things are in place, and placing them takes long
+    return buffer.getvalue()
+
+
+def _columns(n: int) -> int:
+    return {4: 2, 8: 4}.get(n, 3 if n <= 12 else 4)  # 4 and 8 in full rows
+
+
+def grid(n: int, height: float, columns: int) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels; one panel alone is narrower and at least 3.4 inches high."""
+    columns = min(n, columns)
+    rows = -(-n // columns)
+    size = (WIDTH, height * rows + 0.6) if columns > 1 else (0.7 * WIDTH, max(3.4, height + 0.6))
+    figure = Figure(figsize=size, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.07)  # type: ignore[union-attr, call-arg]
+    return figure, [figure.add_subplot(rows, columns, index + 1) for index in range(n)]
+
+
+def _title_size(titles: Sequence[str], columns: int) -> float:
+    """In points: 9.5, or less where columns are too narrow for so many characters."""
+    longest = max(len(title) for title in titles)
+    return min(9.5, 1.4 * 72 * WIDTH / min(columns, len(titles)) / max(longest, 1))
+
+
+def style_axes(ax: Axes, title: str, x: str, y: str, title_size: float = 9.5) -> None:
+    """What all figures share: few lines, grey where it is not data."""
+    ax.set_title(title, fontsize=title_size, color=INK, loc="left")
+    ax.set_xlabel(x, fontsize=8.5, color=GREY)
+    ax.set_ylabel(y, fontsize=8.5, color=GREY)
+    ax.tick_params(labelsize=8, colors=GREY, labelcolor=INK, length=2)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color("#aaaaaa")
+    ax.grid(color=FAINT, lw=0.7)
+    ax.set_axisbelow(True)
+
+
+def _legend(figure: Figure, names: Mapping[str, str], looks: Mapping[str, Style]) -> None:
+    handles = [
+        Line2D([], [], color=look.colour, ls=look.line, marker=look.marker, ms=4)
+        for look in (looks[label] for label in names)
+    ]
+    fitting = int(figure.get_figwidth() * 12 / max(map(len, names.values())))
+    figure.legend(
+        handles,
+        list(names.values()),
+        loc="outside upper center",
+        ncols=max(1, min(len(names), fitting, 4)),
+        frameon=False,
+        fontsize=8.5,
+    )
+
+
+def _range(counts: set[int]) -> str:
+    return str(min(counts)) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"

@@ -1,0 +1,90 @@
+"""Figures of matrices: between labels, and between agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarl_hyper.report.output.figures import COLOURS, GREY, INK, WIDTH, grid, style_axes
+from benchmarl_hyper.report.statistics.estimators import Estimate
+
+
+class Map(NamedTuple):
+    """A matrix with a row and a column per agent, or a row of coordinates per agent."""
+
+    title: str
+    matrix: np.ndarray
+
+
+def improvement_figure(
+    labels: Sequence[str], estimates: Mapping[tuple[str, str], Estimate]
+) -> Figure:
+    """The probability that a run of the row beats one of the column, with its interval.
+
+    Args:
+        labels: of rows and columns.
+        estimates: for each pair, in one order; those of the other are the rest to 1.
+    """
+    n = len(labels)
+    figure = Figure(figsize=(min(WIDTH, 1.8 + 1.15 * n), 0.55 * n + 1.1), layout="constrained")
+    ax = figure.add_subplot()
+    values = np.full((n, n), np.nan)
+    for (x, y), estimate in _both_ways(estimates).items():
+        row, column = labels.index(x), labels.index(y)
+        values[row, column] = estimate.value
+        text = _text(estimate)
+        ax.text(column, row, text, ha="center", va="center", fontsize=8, color=INK)
+    ax.imshow(values, cmap="PuOr", vmin=-0.4, vmax=1.4, aspect="auto")  # pale, to be written on
+    ax.set_xticks(range(n), labels, rotation=25, ha="left", rotation_mode="anchor")
+    ax.xaxis.tick_top()
+    ax.set_yticks(range(n), labels)
+    ax.tick_params(length=0, labelsize=8.5)
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+def _both_ways(estimates: Mapping[tuple[str, str], Estimate]) -> dict[tuple[str, str], Estimate]:
+    both = dict(estimates)
+    for (x, y), (value, ends) in estimates.items():
+        both[y, x] = Estimate(1 - value, None if ends is None else (1 - ends[1], 1 - ends[0]))
+    return both
+
+
+def _text(estimate: Estimate) -> str:
+    if estimate.interval is None:
+        return f"{estimate.value:.2f}"
+    return f"{estimate.value:.2f}\n{estimate.interval[0]:.2f} to {estimate.interval[1]:.2f}"
+
+
+def map_figure(maps: Sequence[Map], limits: tuple[float, float], colours: str, name: str) -> Figure:
+    """Matrices over pairs of agents, on one colour scale."""
+    figure, axes = grid(len(maps), height=2.3, columns=5)
+    for ax, one in zip(axes, maps, strict=True):
+        image = ax.imshow(one.matrix, cmap=colours, vmin=limits[0], vmax=limits[1])
+        ax.set_title(one.title, fontsize=8.5, color=INK)
+        ticks = np.unique(np.linspace(0, len(one.matrix) - 1, 5).round().astype(int))
+        ax.set_xticks(ticks)
+        ax.set_yticks(ticks)
+        ax.tick_params(labelsize=7.5, colors=GREY, length=2)
+        ax.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axes, shrink=0.85, aspect=25)
+    bar.set_label(name, fontsize=8.5, color=GREY)
+    bar.ax.tick_params(labelsize=8, colors=GREY, length=2)
+    bar.outline.set_visible(False)
+    return figure
+
+
+def scatter_figure(maps: Sequence[Map]) -> Figure:
+    """Agents by their first two coordinates, with their numbers."""
+    figure, axes = grid(len(maps), height=2.6, columns=4)
+    for ax, one in zip(axes, maps, strict=True):
+        points = np.column_stack([one.matrix, np.zeros(len(one.matrix))])[:, :2]
+        ax.scatter(points[:, 0], points[:, 1], s=90, color=COLOURS[4], alpha=0.5, lw=0)
+        for agent, (x, y) in enumerate(points):
+            ax.text(x, y, str(agent), ha="center", va="center", fontsize=7.5, color=INK)
+        style_axes(ax, one.title, "", "")
+        ax.margins(0.15)
+    return figure

@@ -1,0 +1,1 @@
+"""Files of runs in, runs out."""

@@ -1,0 +1,209 @@
+"""What a report shows of how it came about: cost, runs, settings, machines, definitions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from benchmarl_hyper.report.comparability import listed, versions
+from benchmarl_hyper.report.output.tables import Table
+from benchmarl_hyper.report.reading.results import Dropped, Results, Run
+from benchmarl_hyper.report.sections.returns import Section
+from benchmarl_hyper.report.settings import Difference, common
+from benchmarl_hyper.report.statistics.scores import Groups
+
+AGARWAL = "Agarwal et al. 2021, arXiv 2108.13264"
+GORSANE = "Gorsane et al. 2022, arXiv 2209.10485"
+DEFINITIONS = [
+    ["final return", "Mean over the episodes of a run's last evaluation.", GORSANE],
+    [
+        "absolute metric",
+        "Mean return of fresh episodes, after training, with the policy of the evaluation that had "
+        "the highest mean. Of our runs alone: what BenchMARL's files call so is the best single "
+        "episode, which is biased upwards.",
+        GORSANE,
+    ],
+    [
+        "interval of a mean over seeds",
+        "Student's t: mean plus and minus t(0.975, n-1) times the standard deviation over the "
+        "square root of n. None below 3 seeds.",
+        "textbook",
+    ],
+    [
+        "stratified bootstrap",
+        "Runs are drawn anew within each task; the interval is from the 2.5th to the 97.5th "
+        "percentile. Generator and seed are fixed, so that a report repeats.",
+        AGARWAL,
+    ],
+    ["normalised score", "(score - low) / (high - low) with the task's bounds.", AGARWAL],
+    ["IQM", "Mean of the middle half of all runs of all tasks.", AGARWAL],
+    ["mean, median", "Over tasks, of the mean over seeds of each.", AGARWAL],
+    ["optimality gap", "1 - the mean of min(score, 1).", AGARWAL],
+    [
+        "performance profile",
+        "Share of runs whose score is above a threshold, with tasks weighted alike.",
+        AGARWAL,
+    ],
+    [
+        "probability of improvement",
+        "Share of pairs of runs in which the first scores more (ties count half), mean over tasks.",
+        AGARWAL,
+    ],
+    ["sample efficiency", "The IQM of the evaluations' normalised returns.", AGARWAL],
+]
+
+
+def cost_section(groups: Groups) -> Section:
+    """Wall time and parameters by task and label, where run.json has them."""
+    rows = [
+        [task, label, str(len(runs)), *_cost(runs)]
+        for task, labels in groups.items()
+        for label, runs in labels.items()
+    ]
+    header = ["task", "label", "n", "wall time", "range", "frames per second"]
+    header += ["policy parameters", "critic parameters", "device"]
+    caption = (
+        "Wall time of a run with its evaluations, mean over n seeds and range; runs that went side "
+        "by side slow each other down. Trainable parameters of all groups. Dash: unknown, as for "
+        "BenchMARL's own runs."
+    )
+    return Section("Cost", (), (), [Table("cost", caption, header, rows)])
+
+
+def _cost(runs: Sequence[Run]) -> list[str]:
+    known = [run for run in runs if run.record.get("wall_time_s")]
+    if not known:
+        return ["-"] * 6
+    times = [run.record["wall_time_s"] for run in known]
+    speeds = [run.evaluations[-1].frames / run.record["wall_time_s"] for run in known]
+    return [
+        duration(float(np.mean(times))),
+        f"{duration(min(times))} to {duration(max(times))}",
+        f"{np.mean(speeds):,.0f}",
+        *(_parameters(known, part) for part in ("policy", "critic")),
+        listed(sorted({str(_machine(run, "device")) for run in known})),
+    ]
+
+
+def _parameters(runs: Sequence[Run], part: str) -> str:
+    counts = {sum((run.record.get("parameters") or {}).get(part, {}).values()) for run in runs}
+    return " or ".join(f"{count:,}" if count else "-" for count in sorted(counts))
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min 20 s`` or ``2 h 5 min``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def appendix_section(
+    results: Results, groups: Groups, differences: Iterable[Difference], command: str
+) -> Section:
+    """Everything that one needs to judge and to repeat the comparison."""
+    runs = results.runs
+    text = ["To write this report again:", command]
+    folded = [
+        _run_table(groups),
+        _difference_table(differences),
+        _settings_table(runs),
+        _count_table("versions", "Versions, and how many runs had them.", _versions(runs)),
+        _count_table("machines", "Machines, and how many runs were on them.", _machines(runs)),
+        _count_table("commits", "Commits of the folder that runs started in.", _commits(runs)),
+        _folder_table(runs),
+        Table(
+            "definitions",
+            "What the statistics are.",
+            ["statistic", "what it is", "from"],
+            DEFINITIONS,
+        ),
+    ]
+    return Section("Appendix", text, folded=[table for table in folded if table.rows])
+
+
+def dropped_table(dropped: Sequence[Dropped]) -> Table:
+    """Files that are not in the report."""
+    rows = [[str(path), reason] for path, reason in dropped]
+    return Table("dropped", "Not in this report.", ["file", "reason"], rows)
+
+
+def _run_table(groups: Groups) -> Table:
+    rows = []
+    for task, labels in groups.items():
+        for label, runs in labels.items():
+            last = [run.evaluations[-1] for run in runs]
+            rows.append(
+                [
+                    task,
+                    label,
+                    str(len(runs)),
+                    ", ".join(run.seed for run in runs),
+                    listed(_distinct(len(run.evaluations) for run in runs)),
+                    listed(_distinct(len(one.metrics["return"]) for one in last)),
+                    listed(_distinct(one.frames for one in last)),
+                    "this package" if runs[0].record else "BenchMARL",
+                ]
+            )
+    header = ["task", "label", "n", "seeds", "evaluations", "episodes each", "frames", "run by"]
+    return Table("runs", "Runs, seeds and evaluations.", header, rows)
+
+
+def _distinct(values: Iterable[int]) -> list[str]:
+    return [f"{value:,}" for value in sorted(set(values))]
+
+
+def _difference_table(differences: Iterable[Difference]) -> Table:
+    rows = [
+        [
+            difference.key,
+            "; ".join(f"{value} in {listed(names)}" for value, names in difference.values.items()),
+            listed(difference.tasks),
+            "yes" if difference.flagged else "by design",
+        ]
+        for difference in sorted(differences, key=lambda one: (not one.flagged, one.key))
+    ]
+    header = ["setting", "values", "tasks", "beyond the label"]
+    return Table("differences", "Settings that differ between runs of one task.", header, rows)
+
+
+def _settings_table(runs: Sequence[Run]) -> Table:
+    rows = [[key, value] for key, value in common(runs).items()]
+    return Table("settings", "Settings that all runs share.", ["setting", "value"], rows)
+
+
+def _count_table(name: str, caption: str, counts: Counter[tuple[str, str]]) -> Table:
+    rows = [[*key, str(n)] for key, n in sorted(counts.items())]
+    return Table(name, caption, ["what", "value", "runs"], rows)
+
+
+def _versions(runs: Sequence[Run]) -> Counter[tuple[str, str]]:
+    found = versions(runs)
+    return Counter({(key, value): n for key, c in found.items() for value, n in c.items()})
+
+
+def _machine(run: Run, key: str) -> str:
+    return str((run.record.get("machine") or {}).get(key, "-"))
+
+
+def _machines(runs: Sequence[Run]) -> Counter[tuple[str, str]]:
+    return Counter(
+        (key, str(value))
+        for run in runs
+        for key, value in (run.record.get("machine") or {}).items()
+    )
+
+
+def _commits(runs: Sequence[Run]) -> Counter[tuple[str, str]]:
+    return Counter(
+        ("commit", str(run.record.get("commit") or "none")) for run in runs if run.record
+    )
+
+
+def _folder_table(runs: Sequence[Run]) -> Table:
+    rows = [[run.task, run.label, run.seed, str(run.folder)] for run in runs]
+    return Table("folders", "Folders of the runs.", ["task", "label", "seed", "folder"], rows)

@@ -1,0 +1,175 @@
+"""What a report shows of callbacks: diversity, gradients and embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarl_hyper.report.output.figures import Panel, Style, curve_figure
+from benchmarl_hyper.report.output.matrix_figures import Map, map_figure, scatter_figure
+from benchmarl_hyper.report.output.tables import Table
+from benchmarl_hyper.report.overview import overview
+from benchmarl_hyper.report.sections.returns import INTERVAL, Picture, Section, pages
+from benchmarl_hyper.report.statistics.diagnostics import (
+    Key,
+    Recording,
+    Summary,
+    last_matrices,
+    scalar_curves,
+    scalar_summaries,
+)
+from benchmarl_hyper.report.statistics.scores import Band, Groups, Score
+
+MOST_MAPS = 24
+QUANTITIES = {
+    "snd": "SND, Wasserstein",
+    "snd_loc": "SND, means alone",
+    "snd_js": "SND, Jensen-Shannon",
+    "snd_tvd": "SND, total variation",
+    "embedding_distance": "embeddings, cosine distance",
+    "gradient_conflict": "gradients, mean cosine",
+    "gradient_conflict_share": "share of conflicting pairs",
+    "gradient_cosine": "gradients, cosine",
+    "gradient_variance_coordinates": "gradient variance, coordinates",
+    "gradient_variance_minibatches": "gradient variance, minibatches",
+    "gradient_norm_generated": "gradient norm, generated weights",
+    "gradient_norm_parameters": "gradient norm, parameters",
+}
+FAMILIES = {
+    "diversity": (
+        "How differently agents act, and how far apart their embeddings are",
+        ("snd", "embedding"),
+    ),
+    "gradients": ("Conflict, variance and norms of the agents' policy gradients", ("gradient",)),
+}
+
+
+def measurements_section(
+    groups: Groups, recordings: Mapping[Path, Recording], looks: Mapping[str, Style]
+) -> Section | None:
+    """Curves and a table of scalars, and the last matrices; None where nothing was recorded."""
+    if not recordings:
+        return None
+    curves = scalar_curves(groups, recordings)
+    tasks = {task for task, _ in curves}
+    pictures: list[Picture] = []
+    for family, (what, prefixes) in FAMILIES.items():
+        keys = sorted({key for _, key in curves if key[1].startswith(prefixes)})
+        shown = {family: (what, keys)}
+        if len(tasks) > 1:  # a figure per quantity, with a panel per task
+            shown = {_file(key): (_sentence(quantity(key)), [key]) for key in keys}
+        for name, (subject, of_figure) in shown.items():
+            panels = [
+                _panel(task, key, lines, several=len(tasks) > 1)
+                for key in of_figure
+                for (task, its), lines in curves.items()
+                if its == key
+            ]
+            caption = (
+                f"{subject}: mean over seeds. Shaded: {INTERVAL}, at each point by itself. n is "
+                "the number of seeds."
+            )
+            pictures += pages(name, caption, panels, partial(curve_figure, looks=looks))
+    pictures += _maps(last_matrices(groups, recordings))
+    summaries = scalar_summaries(groups, recordings)
+    tables = [*_measured(summaries), _table(summaries)] if summaries else []
+    return Section("What sharing does", (), pictures, folded=tables)
+
+
+def _measured(summaries: Mapping[tuple[str, str, Key], Summary]) -> Iterator[Table]:
+    """A table per quantity: of gradients the mean over the run, of others the last value."""
+    for key in sorted({key for _, _, key in summaries}):
+        gradients = key[1].startswith(FAMILIES["gradients"][1])
+        scores: dict[str, dict[str, Score]] = {}
+        for (task, label, its), both in summaries.items():
+            if its == key:
+                scores.setdefault(task, {})[label] = both.mean if gradients else both.last
+        when = "mean over the run" if gradients else "last value of a run"
+        caption = (
+            f"{_sentence(quantity(key))}, {when}: mean over n seeds, and {INTERVAL} (none below 3 "
+            "seeds)."
+        )
+        yield overview(_file(key), caption, scores, digits=3)
+
+
+def _table(summaries: Mapping[tuple[str, str, Key], Summary]) -> Table:
+    header = ["task", "label", "quantity", "n"]
+    header += ["last", "95% interval", "mean over the run", "95% interval"]
+    rows = [
+        [task, label, quantity(key), str(len(both.last.seeds)), *_cells(both.last, both.mean)]
+        for (task, label, key), both in summaries.items()
+    ]
+    caption = (
+        f"What was measured, as means over n seeds with {INTERVAL} (none below 3 seeds): the last "
+        "value of a run, and the mean of all its values."
+    )
+    return Table("measurements", caption, header, rows)
+
+
+def _cells(*scores: Score) -> Iterator[str]:
+    for score in scores:
+        yield f"{score.mean:.3g}"
+        yield "-" if score.interval is None else "{:.3g} to {:.3g}".format(*score.interval)
+
+
+def _panel(task: str, key: Key, lines: Mapping[str, Band], several: bool) -> Panel:
+    if several:
+        return Panel(task, "frames", quantity(key), lines)
+    return Panel(quantity(key), "frames", "", lines)
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _file(key: Key) -> str:
+    return "_".join(key).removeprefix("agents_")
+
+
+def quantity(key: Key) -> str:
+    """A group and a name, in words; the group only where it is not the usual one."""
+    group, name = key
+    base = name.removesuffix("_fixed")
+    text = QUANTITIES.get(base, base.replace("_", " ")) + (", fixed set" if base != name else "")
+    return text if group == "agents" else f"{text} ({group})"
+
+
+def _maps(matrices: Mapping[tuple[str, Key], Mapping[str, np.ndarray]]) -> Iterator[Picture]:
+    for name in sorted({key[1] for _, key in matrices if key[1].startswith("snd")}):
+        maps = _selected(matrices, name)
+        top = max(float(np.nanmax(one.matrix, initial=0)) for one in maps) or 1.0
+        caption = _caption(
+            f"Distances between agents' behaviours ({QUANTITIES.get(name, name)})", maps
+        )
+        draw = partial(map_figure, limits=(0, top), colours="viridis", name="distance")
+        yield from pages(f"{name}_matrices", caption, maps[:MOST_MAPS], draw)
+    if cosines := _selected(matrices, "gradient_cosine"):
+        caption = _caption("Cosines of agents' policy gradients: negative is conflict", cosines)
+        draw = partial(map_figure, limits=(-1, 1), colours="PuOr", name="cosine")
+        yield from pages("gradient_matrices", caption, cosines[:MOST_MAPS], draw)
+    if points := _selected(matrices, "embedding_projection"):
+        caption = _caption("Agents' embeddings on their principal axes", points)
+        yield from pages("embeddings", caption, points[:MOST_MAPS], scatter_figure)
+
+
+def _selected(matrices: Mapping[tuple[str, Key], Mapping[str, np.ndarray]], name: str) -> list[Map]:
+    chosen = {key: maps for key, maps in matrices.items() if key[1][1] == name}
+    tasks = {task for task, _ in chosen}
+    groups = {group for _, (group, _) in chosen}
+    return [
+        Map("\n".join([*[task] * (len(tasks) > 1), label, *[group] * (len(groups) > 1)]), matrix)
+        for (task, (group, _)), maps in chosen.items()
+        for label, matrix in maps.items()
+        if matrix.ndim == 2
+    ]
+
+
+def _caption(what: str, maps: list[Map]) -> str:
+    shown = f" The first {MOST_MAPS} of {len(maps)} are shown." if len(maps) > MOST_MAPS else ""
+    return (
+        f"{what}, at the last evaluation that measured them. Of each label's first seed, n = 1: "
+        f"agents take other parts in other seeds, so a mean would hide them.{shown}"
+    )

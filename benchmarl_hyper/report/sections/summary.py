@@ -1,0 +1,87 @@
+"""The outcome in a few lines: for a terminal, and for the head of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarl_hyper.report.reading.results import Results, read
+from benchmarl_hyper.report.statistics.estimators import MIN_SEEDS
+from benchmarl_hyper.report.statistics.scores import (
+    Groups,
+    Score,
+    absolute_scores,
+    final_scores,
+    grouped,
+    standing,
+)
+from benchmarl_hyper.terminal import table
+
+
+def summary(folders: Sequence[Path]) -> str:
+    """A table for a terminal: a line per task and label, and what was dropped.
+
+    Raises:
+        ValueError: as ``results.read``.
+    """
+    return _summary(read(folders))
+
+
+def _summary(results: Results) -> str:
+    groups = grouped(results.runs)
+    final, absolute = final_scores(groups), absolute_scores(groups)
+    header = ["task", "label", "seeds", "final return", "95% interval", "range"]
+    rows = [
+        [task, label, *_cells(score), *([_absolute(absolute, task, label)] * bool(absolute))]
+        for task, labels in final.items()
+        for label, score in labels.items()
+    ]
+    note = f"Final return: last evaluation, mean over seeds. No interval below {MIN_SEEDS} seeds."
+    dropped = [f"Dropped {path}: {reason}" for path, reason in results.dropped]
+    lines = [table([header + ["absolute metric"] * bool(absolute), *rows]), "", note, *dropped]
+    return "\n".join(lines)
+
+
+def _cells(score: Score) -> list[str]:
+    return [
+        str(len(score.seeds)),
+        f"{score.mean:.3f}",
+        "-" if score.interval is None else "{:.3f} .. {:.3f}".format(*score.interval),
+        f"{score.seeds.min():.3f} .. {score.seeds.max():.3f}",
+    ]
+
+
+def _absolute(scores: Mapping[str, Mapping[str, Score]], task: str, label: str) -> str:
+    score = scores.get(task, {}).get(label)
+    return "-" if score is None else f"{score.mean:.3f}"
+
+
+def headline(results: Results, groups: Groups) -> dict[str, Any]:
+    """What was compared, and where labels are on each task."""
+    final = final_scores(groups)
+    labels = sorted({run.label for run in results.runs})
+    return {
+        "labels": labels,
+        "tasks": list(groups),
+        "n_runs": len(results.runs),
+        "seeds": sorted({run.seed for run in results.runs}, key=lambda seed: (len(seed), seed)),
+        "glance": [_glance(task, scores) for task, scores in final.items()],
+    }
+
+
+def _glance(task: str, scores: Mapping[str, Score]) -> dict[str, Any]:
+    """The highest mean, and which labels its seeds do not tell apart from it."""
+    by_standing: dict[str, list[str]] = {}
+    for label in scores:
+        by_standing.setdefault(standing(scores, label), []).append(label)
+    best = by_standing["highest"][0]
+    return {"task": task, "best": best, "mean": scores[best].mean, **_rest(by_standing)}
+
+
+def _rest(by_standing: Mapping[str, list[str]]) -> dict[str, Any]:
+    return {
+        "overlaps": by_standing.get("overlaps", []),
+        "below": by_standing.get("below", []),
+        "unknown": by_standing.get("-", []),
+    }

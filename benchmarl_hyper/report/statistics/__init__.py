@@ -1,0 +1,1 @@
+"""Runs in, numbers with intervals out."""

@@ -1,0 +1,121 @@
+"""What callbacks recorded while runs trained: ``diagnostics.jsonl`` beside the results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from benchmarl_hyper.report.reading.results import Dropped, Run
+from benchmarl_hyper.report.statistics.scores import Band, Groups, Score, band, score
+
+FILE = "diagnostics.jsonl"
+Key: TypeAlias = tuple[str, str]  # group and name
+
+
+class Recording(NamedTuple):
+    """Scalars and matrices by group and name, then by frames."""
+
+    scalars: dict[Key, dict[int, float]]
+    matrices: dict[Key, dict[int, np.ndarray]]
+
+
+def read(path: Path) -> tuple[Recording, list[Dropped]]:
+    """One file. Of lines that stand for the same, the last one counts."""
+    recording, broken = Recording({}, {}), 0
+    for line in path.read_text().splitlines():
+        try:
+            entry = json.loads(line)
+            key, frames = (entry["group"], entry["name"]), int(entry["frames"])
+            if "matrix" in entry:
+                matrix = np.array(entry["matrix"], dtype=float)  # null becomes nan
+                recording.matrices.setdefault(key, {})[frames] = matrix
+            else:
+                value = np.array(entry["value"], dtype=float)
+                recording.scalars.setdefault(key, {})[frames] = float(value)
+        except (ValueError, KeyError, TypeError):
+            broken += 1
+    reason = f"{broken} lines are not records, maybe half-written"
+    return recording, [Dropped(path, reason)] if broken else []
+
+
+def read_all(runs: Sequence[Run]) -> tuple[dict[Path, Recording], list[Dropped]]:
+    """Those of all runs that have one, by the run's folder."""
+    recordings, dropped = {}, []
+    for run in runs:
+        path = run.file.parent / FILE
+        if path.is_file():
+            recordings[run.folder], problems = read(path)
+            dropped += problems
+    return recordings, dropped
+
+
+def scalar_curves(
+    groups: Groups, recordings: Mapping[Path, Recording]
+) -> dict[tuple[str, Key], dict[str, Band]]:
+    """Mean over seeds with intervals, by task and quantity, then by label.
+
+    At the frames where all runs of the label have a finite value. Runs without the quantity do not
+    count.
+    """
+    lines: dict[tuple[str, Key], dict[str, Band]] = {}
+    for task, labels in groups.items():
+        for label, runs in labels.items():
+            recorded = [recordings[run.folder] for run in runs if run.folder in recordings]
+            for key in dict.fromkeys(key for one in recorded for key in one.scalars):
+                values = [one.scalars[key] for one in recorded if key in one.scalars]
+                frames = sorted(
+                    set.intersection(*({f for f in v if np.isfinite(v[f])} for v in values))
+                )
+                if frames:
+                    points = np.array([[v[f] for f in frames] for v in values])
+                    lines.setdefault((task, key), {})[label] = band(frames, points)
+    return lines
+
+
+class Summary(NamedTuple):
+    """A quantity of runs: its last finite value, and the mean of all that were measured."""
+
+    last: Score
+    mean: Score
+
+
+def scalar_summaries(
+    groups: Groups, recordings: Mapping[Path, Recording]
+) -> dict[tuple[str, str, Key], Summary]:
+    """By task, label and quantity, of the runs that have a finite value of it."""
+    found: dict[tuple[str, str, Key], list[np.ndarray]] = {}
+    for task, labels in groups.items():
+        for label, runs in labels.items():
+            for run in runs:
+                scalars = recordings[run.folder].scalars if run.folder in recordings else {}
+                for key, by_frames in scalars.items():
+                    values = np.array([by_frames[frames] for frames in sorted(by_frames)])
+                    values = values[np.isfinite(values)]
+                    if len(values):
+                        found.setdefault((task, label, key), []).append(values)
+    return {
+        where: Summary(score([v[-1] for v in runs]), score([float(v.mean()) for v in runs]))
+        for where, runs in found.items()
+    }
+
+
+def last_matrices(
+    groups: Groups, recordings: Mapping[Path, Recording]
+) -> dict[tuple[str, Key], dict[str, np.ndarray]]:
+    """The last one of the label's first seed, by task and quantity, then by label.
+
+    Agents take different parts in each seed, so that a mean over seeds would hide them.
+    """
+    last: dict[tuple[str, Key], dict[str, np.ndarray]] = {}
+    for task, labels in groups.items():
+        for label, runs in labels.items():
+            first = next((run for run in runs if run.folder in recordings), None)
+            if first is None:
+                continue
+            for key, matrices in recordings[first.folder].matrices.items():
+                last.setdefault((task, key), {})[label] = matrices[max(matrices)]
+    return last

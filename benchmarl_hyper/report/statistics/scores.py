@@ -1,0 +1,140 @@
+"""Scores of runs by task and label: final, absolute, and along training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from benchmarl_hyper.report.reading.results import Run
+from benchmarl_hyper.report.statistics.estimators import MIN_SEEDS, mean_interval
+
+Groups: TypeAlias = Mapping[str, Mapping[str, Sequence[Run]]]
+
+
+class Score(NamedTuple):
+    """Seeds' scores, their mean and its interval, which is None for too few of them."""
+
+    seeds: np.ndarray
+    mean: float
+    interval: tuple[float, float] | None
+
+
+class Band(NamedTuple):
+    """A line ``y`` over ``x`` from ``n`` runs, and its interval; None for too few of them."""
+
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray | None
+    high: np.ndarray | None
+    n: int
+
+
+def grouped(runs: Iterable[Run]) -> dict[str, dict[str, list[Run]]]:
+    """Runs by task and label."""
+    groups: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        groups.setdefault(run.task, {}).setdefault(run.label, []).append(run)
+    return groups
+
+
+def score(values: Sequence[float]) -> Score:
+    """Mean over seeds with Student's t interval."""
+    return Score(np.array(values), float(np.mean(values)), mean_interval(values))
+
+
+def standing(scores: Mapping[str, Score], label: str) -> str:
+    """Where a label is among those of its task: highest, overlaps (the highest), or below it."""
+    best = max(scores, key=lambda name: scores[name].mean)
+    if label == best:
+        return "highest"
+    mine, its = scores[label].interval, scores[best].interval
+    if mine is None or its is None:
+        return "-"
+    return "overlaps" if mine[1] >= its[0] else "below"
+
+
+def final_scores(groups: Groups) -> dict[str, dict[str, Score]]:
+    """Mean return of each run's last evaluation."""
+    return {
+        task: {label: score([run.final_return for run in runs]) for label, runs in labels.items()}
+        for task, labels in groups.items()
+    }
+
+
+def absolute_scores(groups: Groups) -> dict[str, dict[str, Score]]:
+    """The absolute metric, where all runs of a task and label have it."""
+    scores: dict[str, dict[str, Score]] = {}
+    for task, labels in groups.items():
+        for label, runs in labels.items():
+            values = [run.absolute_return for run in runs]
+            if None not in values:
+                scores.setdefault(task, {})[label] = score(values)  # type: ignore[arg-type]
+    return scores
+
+
+def common_frames(runs: Iterable[Run], metric: str = "return") -> list[int]:
+    """Frames at which every run was evaluated in this metric."""
+    frames = [
+        {evaluation.frames for evaluation in run.evaluations if metric in evaluation.metrics}
+        for run in runs
+    ]
+    return sorted(set.intersection(*frames)) if frames else []
+
+
+def curves(runs: Iterable[Run], frames: Sequence[int], metric: str = "return") -> np.ndarray:
+    """Means over the episodes of each evaluation, ``[seeds, frames]``."""
+    kept = set(frames)
+    return np.array(
+        [
+            [
+                np.mean(evaluation.metrics[metric])
+                for evaluation in run.evaluations
+                if evaluation.frames in kept
+            ]
+            for run in runs
+        ]
+    )
+
+
+def band(x: Sequence[float], values: np.ndarray) -> Band:
+    """Mean over seeds of ``[seeds, points]`` with pointwise Student's t intervals."""
+    n, mean = len(values), values.mean(axis=0)
+    if n < MIN_SEEDS:
+        return Band(np.array(x), mean, None, None, n)
+    low, high = np.array([mean_interval(point) for point in values.T]).T
+    return Band(np.array(x), mean, low, high, n)
+
+
+def learning_curves(groups: Groups, metric: str = "return") -> dict[str, dict[str, Band]]:
+    """By task and label, at the frames that all runs of the task have; tasks without are left out.
+
+    Labels none of whose runs measured the metric are no reason to leave out the others.
+    """
+    lines: dict[str, dict[str, Band]] = {}
+    for task, labels in groups.items():
+        having = {
+            label: runs
+            for label, runs in labels.items()
+            if any(metric in evaluation.metrics for run in runs for evaluation in run.evaluations)
+        }
+        frames = common_frames((run for runs in having.values() for run in runs), metric)
+        if frames:
+            lines[task] = {
+                label: band(frames, curves(runs, frames, metric)) for label, runs in having.items()
+            }
+    return lines
+
+
+def extra_metrics(groups: Groups) -> dict[str, list[str]]:
+    """By task, metrics beside the return; the returns of groups only where there are several."""
+    found = {}
+    for task, labels in groups.items():
+        runs = [run for runs in labels.values() for run in runs]
+        names = {name for run in runs for name in run.evaluations[-1].metrics} - {"return"}
+        returns = {name for name in names if name.endswith("_return")}
+        extra = sorted(names if len(returns) > 1 else names - returns)
+        if extra:
+            found[task] = extra
+    return found

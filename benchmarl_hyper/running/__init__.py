@@ -1,0 +1,1 @@
+"""A run: its experiment, folder, checkpoints, records and sweeps. No model is known here."""

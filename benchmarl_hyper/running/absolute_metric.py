@@ -1,0 +1,81 @@
+"""The absolute metric: the best policy of a run, measured on episodes that did not choose it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from benchmarl.utils import local_seed
+from tensordict import TensorDictBase
+from torch import Tensor
+
+from benchmarl_hyper.running.episodes import fresh_episodes, info_metrics, return_metrics
+from benchmarl_hyper.running.experiment import EndCallback, derived_seed
+from benchmarl_hyper.running.recording import ResultsWriter, without_experiment
+
+TIMES = 10  # as many episodes as an evaluation has, in Gorsane et al. 2022
+PURPOSE = 2**31  # of the random numbers; others are for the iterations of a run
+
+
+class AbsoluteMetricCallback(EndCallback):
+    """Keep the policy of the best evaluation, and measure it anew when training has ended.
+
+    The absolute metric (Gorsane et al. 2022, arXiv 2209.10485, section 4.1) is the return over ten
+    times an evaluation's episodes, none of which chose the policy. BenchMARL's metric of that name
+    is the maximum over single episodes of all evaluations, which is biased upwards.
+
+    Attributes:
+        best: the mean return of the best evaluation, its frames, and the policy's state; None
+            before the first one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.best: dict[str, Any] | None = None
+
+    def on_evaluation_end(self, rollouts: list[TensorDictBase]) -> None:
+        """Keep the policy if it did better than all before; of equals, the first."""
+        run = self.experiment
+        score = return_metrics(rollouts, run.group_map)["return"].mean().item()
+        if not math.isnan(score) and (self.best is None or score > self.best["return"]):
+            self.best = {"return": score, "frames": run.total_frames, "policy": _state(run.policy)}
+
+    def on_training_end(self) -> None:
+        """Write the metric to the run's results."""
+        writer = self.experiment.logger.json_writer
+        if self.best is not None and isinstance(writer, ResultsWriter):
+            writer.write_absolute(self.measure(self.best["policy"]))
+
+    def measure(self, policy: dict[str, Any]) -> dict[str, Tensor]:
+        """Metrics per fresh episode of a policy's state; leaves the experiment as it was."""
+        run = self.experiment
+        last = _state(run.policy)
+        run.policy.load_state_dict(policy)
+        try:
+            with local_seed():
+                parts = [
+                    return_metrics(episodes, run.group_map) | info_metrics(episodes)
+                    for episodes in fresh_episodes(run, TIMES, derived_seed(run.seed, PURPOSE))
+                ]
+        finally:
+            run.policy.load_state_dict(last)
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def on_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Put the best policy into a checkpoint."""
+        state_dict["best_evaluation"] = self.best
+
+    def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it from there."""
+        self.best = state_dict.get("best_evaluation")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**without_experiment(self), "best": None}
+
+
+def _state(policy: torch.nn.Module) -> dict[str, Any]:
+    return {
+        key: value.clone() if isinstance(value, Tensor) else value
+        for key, value in policy.state_dict().items()
+    }

@@ -1,0 +1,106 @@
+"""BenchMARL's experiment, made to continue where it was stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import torch
+from benchmarl.experiment import Callback, Experiment
+from benchmarl.utils import seed_everything
+
+from benchmarl_hyper.running.checkpoints import checkpoints_in
+
+
+class EndCallback(Callback):
+    """A callback that is also told when training has reached its last frame."""
+
+    def on_training_end(self) -> None:
+        """Called once, after the last evaluation, while environments are still open."""
+
+
+class ResumableExperiment(Experiment):
+    """An experiment whose checkpoints continue as if it had not been stopped.
+
+    BenchMARL's checkpoints hold networks and buffers. These hold the optimisers, too, are written
+    in one piece, and begin a *segment*: random numbers are drawn from ``(seed, iteration)``, and
+    environments start new episodes. So whether a run passes through a checkpoint or is loaded from
+    it, what follows is the same. Without checkpoints it is BenchMARL's experiment, number by
+    number. Two kinds of run are continued, but not identically: with ``collect_with_grad``, and
+    off-policy with ``exclude_buffer_from_checkpoint``.
+
+    There is an evaluation after the last frame, also where ``evaluation_interval`` misses it.
+    """
+
+    _in_training = False
+
+    def state_dict(self) -> OrderedDict:
+        """BenchMARL's, and the state of the optimisers."""
+        state = super().state_dict()
+        state["optimizers"] = {
+            group: {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
+            for group, optimizers in self.optimizers.items()
+        }
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a checkpoint; BenchMARL's own, which has no optimisers, begins with fresh ones."""
+        super().load_state_dict(state_dict)
+        for group, optimizers in state_dict.get("optimizers", {}).items():
+            for name, state in optimizers.items():
+                self.optimizers[group][name].load_state_dict(state)
+
+    def close(self) -> None:
+        """Evaluate and measure what is due at the end of training, and close the environments."""
+        last = self.n_iters_performed == self.config.get_max_n_iters(self.on_policy)
+        if self._in_training and last:
+            self._in_training = False
+            self._end_training()
+        super().close()
+
+    def _collection_loop(self) -> None:
+        if self.n_iters_performed:
+            self._begin_segment()
+        self._in_training = True
+        super()._collection_loop()
+
+    def _end_training(self) -> None:
+        if self.config.evaluation and not self._evaluated():
+            self._evaluation_loop()
+        for callback in self.callbacks:
+            if isinstance(callback, EndCallback):
+                callback.on_training_end()
+
+    def _evaluated(self) -> bool:
+        first = self.n_iters_performed == 1
+        return first or self.total_frames % self.config.evaluation_interval == 0
+
+    def _save_experiment(self) -> None:
+        folder = self.folder_name / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        file = folder / f"checkpoint_{self.total_frames}.pt"
+        unfinished = file.with_suffix(".tmp")
+        torch.save(self.state_dict(), unfinished)
+        os.replace(unfinished, file)
+        if self.config.keep_checkpoints_num is not None:
+            for old in checkpoints_in(folder)[: -self.config.keep_checkpoints_num]:
+                old.unlink()
+        self._begin_segment()
+
+    def _begin_segment(self) -> None:
+        seed = derived_seed(self.seed, self.n_iters_performed)
+        seed_everything(seed)
+        with contextlib.suppress(NotImplementedError):  # they draw from the generators seeded above
+            self.test_env.set_seed(seed)
+        if not self.config.collect_with_grad:
+            with contextlib.suppress(NotImplementedError):
+                self.collector.set_seed(seed)
+            self.collector.reset()
+
+
+def derived_seed(seed: int, *purpose: int) -> int:
+    """A seed for one purpose of a run, for example an iteration; below ``2**31``."""
+    return int(np.random.SeedSequence([seed, *purpose]).generate_state(1)[0] >> 1)

@@ -1,0 +1,101 @@
+"""One run in its folder: begun, continued, repeated or left alone."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarl.experiment import Callback, Experiment
+from tensordict import TensorDictBase
+
+from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
+from benchmarl_hyper.running.provenance import commit, machine, parameter_counts, versions
+from benchmarl_hyper.running.recording import ResultsCallback, without_experiment
+from benchmarl_hyper.running.run_folder import RunFolder
+
+SECONDS = 2  # between two reports of progress
+
+Build = Callable[[Path, Path | None, Sequence[Callback]], Experiment]
+
+
+class ProgressCallback(Callback):
+    """Tell the run's record how far it is, every few seconds."""
+
+    def __init__(self, folder: RunFolder):
+        super().__init__()
+        self.folder = folder
+        self.told = 0.0
+
+    def on_batch_collected(self, batch: TensorDictBase) -> None:
+        """Write frames and seconds, unless that was done a moment ago."""
+        if time.monotonic() - self.told > SECONDS:
+            self.told = time.monotonic()
+            self.folder.update(**progress(self.experiment))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**without_experiment(self), "told": 0.0}
+
+
+def progress(run: Experiment) -> dict[str, Any]:
+    """Frames so far, and seconds of all attempts that count."""
+    return {"frames": run.total_frames, "wall_time_s": round(run.total_time, 3)}
+
+
+def perform(
+    path: Path, labels: Mapping[str, Any], settings: Mapping[str, Any], build: Build
+) -> None:
+    """Run an experiment in its folder, unless it is done, or someone else is at it.
+
+    What was interrupted continues at its last checkpoint. What failed, or has no checkpoint,
+    begins again, and what it wrote is put aside.
+
+    Args:
+        path: the folder.
+        labels: what to call the run in its record: task, algorithm, variant, label, seed and so on.
+        settings: the resolved configuration.
+        build: makes the experiment from the folder, a checkpoint or None, and callbacks.
+
+    Raises:
+        FolderError: if the folder holds a broken record, or another run that is done or can be
+            continued.
+        Exception: what the experiment raises, after it is recorded.
+    """
+    folder = RunFolder(path)
+    with folder.locked() as free:
+        if not free:
+            print(f"{path}: somebody else is at work on it; left alone")
+            return
+        done, checkpoint = folder.record().get("status") == "done", folder.checkpoint()
+        if done or checkpoint:
+            folder.refuse_other_settings(settings)
+        if done:
+            print(f"{path}: done already, skipped")
+            return
+        folder.put_aside(checkpoint)
+        folder.begin(settings, {**labels, "versions": versions(), "commit": commit()})
+        try:
+            _run(folder, labels["label"], lambda callbacks: build(path, checkpoint, callbacks))
+        except Exception:
+            folder.update(status="failed", error=traceback.format_exc())
+            raise
+
+
+def _run(folder: RunFolder, label: str, build: Callable[[Sequence[Callback]], Experiment]) -> None:
+    absolute = AbsoluteMetricCallback()
+    run = build([ResultsCallback(label), absolute, ProgressCallback(folder)])
+    folder.update(
+        **progress(run),
+        max_frames=run.config.get_max_n_frames(run.on_policy),
+        evaluation_episodes=run.config.evaluation_episodes,
+        machine=machine(str(run.config.train_device)),
+        parameters=parameter_counts(run),
+    )
+    run.run()
+    folder.update(
+        **progress(run),
+        absolute_frames=absolute.best and absolute.best["frames"],
+        status="done",
+    )

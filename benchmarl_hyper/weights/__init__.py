@@ -1,0 +1,1 @@
+"""Weights, with torch alone: rows, initialisation, embeddings, the target forward."""

@@ -1,0 +1,51 @@
+"""Agent embeddings: one row per agent, fixed or learned."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from benchmarl_hyper.weights.initialisation import HIDDEN_GAIN
+
+
+class AgentEmbedding(nn.Module):
+    """Rows that tell a hypernetwork which agent it writes weights for.
+
+    Learned rows start orthogonal with gain sqrt(2) (HyperMARL's public code). One-hot rows are a
+    buffer, since losses refill the frozen parameters of their ensembles.
+
+    Args:
+        n_agents: number of rows.
+        dim: length of a row; None for one-hot rows, which are not learned.
+    """
+
+    def __init__(self, n_agents: int, dim: int | None):
+        super().__init__()
+        if dim is None:
+            self.register_buffer("table", torch.eye(n_agents))
+        else:
+            self.table = nn.Parameter(torch.empty(n_agents, dim))
+        self.dim = n_agents if dim is None else dim
+        self.learned = dim is not None
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw learned rows anew, in place."""
+        if self.learned:
+            nn.init.orthogonal_(self.table, HIDDEN_GAIN)
+
+    def forward(self) -> Tensor:
+        """The rows, ``[n_agents, dim]``."""
+        return self.table
+
+
+def principal_axes(rows: Tensor) -> Tensor:
+    """The two directions in which rows ``[n, d]`` differ most, as orthonormal columns ``[d, 2]``.
+
+    Where there are fewer such directions, the missing columns are zero.
+    """
+    _, _, directions = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    axes = rows.new_zeros(rows.shape[1], 2)
+    axes[:, : len(directions[:2])] = directions[:2].T
+    return axes

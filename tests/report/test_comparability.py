@@ -1,0 +1,109 @@
+"""Settings that differ, and warnings."""
+
+import pytest
+from support.recorded_runs import config, host_run, own_run
+
+from benchmarl_hyper.report.comparability import listed, warnings
+from benchmarl_hyper.report.reading.results import read
+from benchmarl_hyper.report.settings import common, differences, flat
+from benchmarl_hyper.report.statistics.scores import grouped
+
+
+def warned(folder):
+    runs = read([folder]).runs
+    return "\n".join(warnings(grouped(runs), differences(runs)))
+
+
+def pair(base, a=None, b=None, **record):
+    for seed in range(3):
+        own_run(base, "nops", seed, settings=config(seed, model="nops", **(a or {})))
+        own_run(base, "mlp", seed, settings=config(seed, model="mlp", **(b or {})), **record)
+
+
+def test_nested_settings_have_dotted_names():
+    assert flat({"a": {"b": [1], "c": {}}, "d": None}) == {"a.b": "[1]", "a.c": "{}", "d": "null"}
+
+
+def test_a_fair_comparison_is_not_flagged(tmp_path):
+    pair(tmp_path, b={"hypernet_cells": [8]})
+    assert warned(tmp_path) == ""
+    keys = {difference.key for difference in differences(read([tmp_path]).runs)}
+    assert keys == {
+        "model.name",
+        "critic_model.name",
+        "model.hypernet_cells",
+        "critic_model.hypernet_cells",
+    }
+
+
+@pytest.mark.parametrize(("key", "value"), [("lr", 0.5), ("num_cells", (8,))])
+def test_other_settings_of_labels_are_flagged(tmp_path, key, value):
+    pair(tmp_path, b={key: value})
+    section = "experiment" if key == "lr" else "model"
+    assert f"Labels differ in more than their name, in {section}.{key}" in warned(tmp_path)
+
+
+def test_settings_that_differ_within_a_label_are_flagged(tmp_path):
+    own_run(tmp_path, seed=0)
+    own_run(tmp_path, seed=1, settings=config(1, lr=9.0))
+    assert (
+        "Runs of one label differ in experiment.lr (vmas/navigation): 0.001 in ippo_nops; 9.0"
+        in warned(tmp_path)
+    )
+
+
+def test_a_difference_of_two_tasks_is_told_once(tmp_path):
+    for task in ("a/x", "a/y"):
+        own_run(tmp_path, "nops", task=task)
+        own_run(tmp_path, "fups", task=task, settings=config(lr=2.0, model="fups"))
+    assert "in experiment.lr (a/x, a/y)" in warned(tmp_path)
+
+
+def test_sharing_is_in_the_labels_of_the_host(tmp_path):
+    for seed in range(3):
+        host_run(tmp_path / f"a{seed}", seed, settings=config(seed, model="mlp", shared=True))
+        host_run(tmp_path / f"b{seed}", seed, settings=config(seed, model="mlp", shared=False))
+    assert warned(tmp_path) == ""
+
+
+def test_common_settings_are_those_of_all_runs(tmp_path):
+    pair(tmp_path, b={"lr": 9.0})
+    settings = common(read([tmp_path]).runs)
+    assert settings["task.n_agents"] == "2"
+    assert "experiment.lr" not in settings
+    assert "experiment.loggers" not in settings
+
+
+def test_common_settings_of_unknown_ones_are_none():
+    assert common([]) == {}
+
+
+def test_final_frames_and_evaluations_that_differ(tmp_path):
+    own_run(tmp_path, "nops", returns=[[1.0]] * 4, every=100)
+    own_run(tmp_path, "fups", returns=[[1.0]] * 3, every=200)
+    text = warned(tmp_path)
+    assert "not after the same frames: 400 in ippo_nops; 600 in ippo_fups." in text
+    assert "only the 2 that all of them have are in the curves, 3 of 5 evaluation points" in text
+
+
+def test_missing_and_few_seeds(tmp_path):
+    for seed in range(3):
+        own_run(tmp_path, "nops", seed)
+    own_run(tmp_path, "fups", 1)
+    text = warned(tmp_path)
+    assert "different seeds: ippo_fups lacks 0, 2." in text
+    assert "Fewer than 3 seeds, so no interval: ippo_fups on vmas/navigation (1)." in text
+
+
+def test_episodes_versions_and_unknown_settings(tmp_path):
+    own_run(tmp_path, "nops", returns=[[1.0]], versions={"torch": "1"})
+    own_run(tmp_path, "fups", returns=[[1.0, 2.0]], versions={"torch": "2"})
+    host_run(tmp_path / "h", hydra=False)
+    text = warned(tmp_path)
+    assert "different numbers of episodes: 1 in ippo_nops; 2 in ippo, ippo_fups." in text
+    assert "different versions of torch: 2 in 1 runs, 1 in 1 runs." in text
+    assert "The settings of 1 runs are unknown (ippo)" in text
+
+
+def test_long_lists_are_cut():
+    assert listed(["a", "b", "c"], 2) == "a, b and 1 more"

@@ -1,0 +1,145 @@
+"""Suites and scenarios, composed as their jobs would be."""
+
+from dataclasses import replace
+
+import pytest
+from benchmarl.algorithms import algorithm_config_registry
+from benchmarl.environments import task_config_registry
+from benchmarl.hydra_config import load_experiment_config_from_hydra
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from benchmarl_hyper.models.common.generated_mlp import CONF
+from benchmarl_hyper.running.sweep import jobs
+
+SUITES = sorted(path.stem for path in (CONF / "suite").glob("*.yaml"))
+SCENARIOS = sorted(
+    str(path.relative_to(CONF / "scenario").with_suffix(""))
+    for path in (CONF / "scenario").rglob("*.yaml")
+    if path.stem != "base"
+)
+
+
+def composed(*overrides):
+    with initialize_config_dir(str(CONF), version_base=None):
+        return compose("run", list(overrides), return_hydra_config=True)
+
+
+def planned(suite):
+    parameters = composed(f"+suite={suite}").hydra.sweeper.params
+    return jobs([f"{key}={value}" for key, value in parameters.items()])
+
+
+def job_of(suite, scenario):
+    return next(job for job in planned(suite) if f"scenario={scenario}" in job)
+
+
+def check(config):
+    """What BenchMARL checks before it trains, on the configuration of a job."""
+    choices = config.hydra.runtime.choices
+    assert choices.task in task_config_registry
+    algorithm = algorithm_config_registry[choices.algorithm.removesuffix("_paper")]
+    experiment = load_experiment_config_from_hydra(config.experiment)
+    replace(experiment, loggers=[]).validate(algorithm.on_policy())
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_jobs_of_a_suite_fit_together(suite):
+    assert composed(f"+suite={suite}").name == suite
+    first_of_each = {}
+    for job in planned(suite):
+        first_of_each.setdefault(next((o for o in job if o.startswith("scenario=")), ""), job)
+    for job in first_of_each.values():
+        check(composed(f"+suite={suite}", *job))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_scenario_is_a_task_with_its_settings(scenario):
+    config = composed(f"+scenario={scenario}")
+    check(config)
+    assert scenario.rpartition("/")[2] in config.hydra.runtime.choices.task
+
+
+def test_all_tasks_of_the_paper_are_in_its_suite():
+    found = {
+        composed("+suite=paper", *job).hydra.runtime.choices.task
+        for job in planned("paper")
+        if "variant=nops" in job and "seed=0" in job
+    }
+    ours = {"games", "hypervmas", "mamujoco", "smax", "bps"}
+    assert found == {task for task in task_config_registry if task.partition("/")[0] in ours}
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_suite_but_the_first_has_a_small_twin_that_states_its_time(suite):
+    if suite == "quickstart" or suite.endswith("_small"):
+        header = (CONF / "suite" / f"{suite}.yaml").read_text().split("defaults:")[0]
+        assert "on 2 cores" in header
+    else:
+        assert f"{suite}_small" in SUITES
+
+
+@pytest.mark.parametrize("suite", [suite for suite in SUITES if suite.endswith("_small")])
+def test_variants_of_a_suite_differ_in_their_models_alone(suite):
+    by_scenario = {}
+    for job in planned(suite):
+        if "seed=0" not in job:
+            continue
+        config = composed(f"+suite={suite}", *job)
+        fixed = {key: OmegaConf.to_container(config[key]) for key in ("experiment", "task")}
+        fixed["algorithm"] = OmegaConf.to_container(config.algorithm)
+        fixed["target"] = {
+            f"{part}.{key}": config[part].get(key)
+            for part in ("model", "critic_model")
+            for key in ("num_cells", "activation_class")
+        }
+        scenario = config.hydra.runtime.choices.task
+        assert by_scenario.setdefault(scenario, fixed) == fixed
+
+
+def test_the_preset_for_slurm():
+    launcher = composed(
+        "+suite=games", "hydra/launcher=slurm", "hydra.launcher.partition=fast"
+    ).hydra.launcher
+    assert launcher._target_.endswith("SlurmLauncher")
+    assert (launcher.cpus_per_task, launcher.partition) == (1, "fast")
+    assert launcher.setup == ["export OMP_NUM_THREADS=1"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "own", "critics_own"),
+    [
+        ("hypermarl_one_hot", {"embedding_dim": None}, {"embedding_dim": None}),
+        ("hypermarl_mlp_unit", {"code_norm": "unit"}, {"code_norm": "unit"}),
+        ("hypermarl_mlp_h16", {"hypernet_cells": [16]}, {"hypernet_cells": [16]}),
+        ("fups_id_no_state", {"use_observation": False}, {}),
+    ],
+)
+def test_a_variant_of_a_variant_changes_one_setting(variant, own, critics_own):
+    ablation = composed("algorithm=ippo", "task=vmas/balance", f"variant={variant}")
+    for part, changes in ((ablation.model, own), (ablation.critic_model, critics_own)):
+        shipped = OmegaConf.load(CONF / "model" / "layers" / f"{part.name}.yaml")
+        plain = {key: value for key, value in shipped.items() if key != "defaults"}
+        assert OmegaConf.to_container(part) == {**plain, **changes}
+
+
+def test_no_variant_is_another_one_by_a_different_name():
+    seen = {}
+    for path in sorted((CONF / "variant").glob("*.yaml")):
+        config = composed("algorithm=ippo", "task=vmas/balance", f"variant={path.stem}")
+        models = OmegaConf.to_yaml(config.model), OmegaConf.to_yaml(config.critic_model)
+        assert seen.setdefault(models, path.stem) == path.stem
+
+
+@pytest.mark.parametrize(
+    ("suite", "key", "labels"),
+    [
+        ("embedding_sizes_small", "embedding_dim", ["d1", "d2", "d4", "d8", "d16", "d64"]),
+        ("hypernet_sizes_small", "hypernet_cells", ["h4", "h16", "h64", "h256"]),
+    ],
+)
+def test_sweeps_over_sizes_label_what_they_change_in_both_models(suite, key, labels):
+    configs = [composed(f"+suite={suite}", *job) for job in planned(suite) if "seed=0" in job]
+    assert [config.label for config in configs] == [f"ippo_hypermarl_mlp_{x}" for x in labels]
+    for config in configs:
+        assert config.model[key] == config.critic_model[key]
