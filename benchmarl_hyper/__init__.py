@@ -13,18 +13,19 @@ from benchmarl_hyper.algorithms.paper_ppo import (
 from benchmarl_hyper.benchmark import VariantBenchmark
 from benchmarl_hyper.diagnostics.callbacks import EmbeddingCallback, GradientCallback, SndCallback
 from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
-from benchmarl_hyper.models.common.recurrent import (
-    FupsGru,
-    FupsGruConfig,
-    FupsIdGru,
-    FupsIdGruConfig,
-    HypermarlGru,
-    HypermarlGruConfig,
-    NopsGru,
-    NopsGruConfig,
-)
+from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
 from benchmarl_hyper.models.dico.callback import DicoCallback
 from benchmarl_hyper.models.dico.model import Dico, DicoConfig
+from benchmarl_hyper.models.fups import (
+    Fups,
+    FupsConfig,
+    FupsGru,
+    FupsGruConfig,
+    FupsId,
+    FupsIdConfig,
+    FupsIdGru,
+    FupsIdGruConfig,
+)
 from benchmarl_hyper.models.hypermarl.ablations import (
     HypermarlNoGd,
     HypermarlNoGdConfig,
@@ -32,21 +33,18 @@ from benchmarl_hyper.models.hypermarl.ablations import (
     HypermarlNoRfConfig,
 )
 from benchmarl_hyper.models.hypermarl.models import (
-    Fups,
-    FupsConfig,
-    FupsId,
-    FupsIdConfig,
+    HypermarlGru,
+    HypermarlGruConfig,
     HypermarlLinear,
     HypermarlLinearConfig,
     HypermarlLowrank,
     HypermarlLowrankConfig,
     HypermarlMlp,
     HypermarlMlpConfig,
-    Nops,
-    NopsConfig,
 )
 from benchmarl_hyper.models.kaleidoscope.callback import KaleidoscopeCallback
 from benchmarl_hyper.models.kaleidoscope.model import Kaleidoscope, KaleidoscopeConfig
+from benchmarl_hyper.models.nops import Nops, NopsConfig, NopsGru, NopsGruConfig
 from benchmarl_hyper.models.seps.callback import SepsCallback
 from benchmarl_hyper.models.seps.model import Seps, SepsConfig
 from benchmarl_hyper.registry import register
@@ -97,6 +95,7 @@ __all__ = [
     "SepsConfig",
     "SndCallback",
     "VariantBenchmark",
+    "fixed_parameters",
 ]
 
 register()

@@ -10,7 +10,7 @@ from benchmarl.benchmark import Benchmark
 from benchmarl.experiment import Experiment
 from benchmarl.models.common import ModelConfig
 
-from benchmarl_hyper.models.common.generated_mlp import CONF, read_yaml
+from benchmarl_hyper.conf_files import CONF, read_yaml
 from benchmarl_hyper.registry import model_config as registered
 from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
 from benchmarl_hyper.running.experiment import ResumableExperiment

@@ -15,20 +15,46 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 from torch import nn
 
+from benchmarl_hyper import patches
 from benchmarl_hyper.algorithms.happo.algorithm import HappoConfig
 from benchmarl_hyper.algorithms.paper_ppo import IppoPaperConfig, MappoPaperConfig
 from benchmarl_hyper.models.common.generated_mlp import GeneratedMlpConfig
 from benchmarl_hyper.models.common.method_callback import MethodCallback
-from benchmarl_hyper.models.common.recurrent import RECURRENT_CONFIGS
 from benchmarl_hyper.models.dico.callback import DicoCallback
 from benchmarl_hyper.models.dico.model import DicoConfig
-from benchmarl_hyper.models.hypermarl.ablations import ABLATION_CONFIGS
-from benchmarl_hyper.models.hypermarl.models import CONFIGS
+from benchmarl_hyper.models.fups import FupsConfig, FupsGruConfig, FupsIdConfig, FupsIdGruConfig
+from benchmarl_hyper.models.hypermarl.ablations import HypermarlNoGdConfig, HypermarlNoRfConfig
+from benchmarl_hyper.models.hypermarl.models import (
+    HypermarlGruConfig,
+    HypermarlLinearConfig,
+    HypermarlLowrankConfig,
+    HypermarlMlpConfig,
+)
 from benchmarl_hyper.models.kaleidoscope.callback import KaleidoscopeCallback
+from benchmarl_hyper.models.kaleidoscope.model import KaleidoscopeConfig
+from benchmarl_hyper.models.nops import NopsConfig, NopsGruConfig
 from benchmarl_hyper.models.seps.callback import SepsCallback
-from benchmarl_hyper.patches import ensemble_initialisation, recurrent_critics
+from benchmarl_hyper.models.seps.model import SepsConfig
 from benchmarl_hyper.tasks import TASKS
 from benchmarl_hyper.tasks.base import FamilyTask
+
+CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
+    FupsConfig,
+    FupsIdConfig,
+    NopsConfig,
+    HypermarlLinearConfig,
+    HypermarlMlpConfig,
+    HypermarlLowrankConfig,
+    HypermarlNoGdConfig,
+    HypermarlNoRfConfig,
+    SepsConfig,
+    KaleidoscopeConfig,
+    DicoConfig,
+    FupsGruConfig,
+    FupsIdGruConfig,
+    NopsGruConfig,
+    HypermarlGruConfig,
+)
 
 METHODS: dict[str, type[MethodCallback]] = {
     callback.method(): callback for callback in (SepsCallback, KaleidoscopeCallback, DicoCallback)
@@ -50,9 +76,8 @@ def register() -> None:
     Raises:
         ValueError: if another package has registered one of the names.
     """
-    ensemble_initialisation.install()
-    recurrent_critics.install()
-    for config in (*CONFIGS, *RECURRENT_CONFIGS, *ABLATION_CONFIGS, DicoConfig):
+    patches.install()
+    for config in CONFIGS:
         register_model(config)
     for task in TASKS:
         register_task(task)
@@ -66,12 +91,12 @@ def register_model(config: type[GeneratedMlpConfig]) -> None:
     """Add a model to BenchMARL's registry and its schema to Hydra's groups.
 
     Args:
-        config: registered under ``config.variant()``, with the schema ``<variant>_config``.
+        config: registered under ``config.model_name()``, with the schema ``<variant>_config``.
 
     Raises:
         ValueError: if the name is taken by another class.
     """
-    name = config.variant()
+    name = config.model_name()
     known = model_config_registry.setdefault(name, config)
     if known is not config:
         raise ValueError(

@@ -20,7 +20,7 @@ from typing import Any, cast
 
 import hydra
 import torch
-from benchmarl import hydra_config as host
+from benchmarl import hydra_config
 from benchmarl.environments import task_config_registry
 from benchmarl.experiment import Callback
 from hydra.core.hydra_config import HydraConfig
@@ -75,12 +75,12 @@ def build(
     places = {"save_folder": str(folder), "restore_file": checkpoint and str(checkpoint)}
     experiment = cast(DictConfig, OmegaConf.merge(cfg.experiment, places))
     return ResumableExperiment(
-        task=host.load_task_config_from_hydra(cfg.task, task),
-        algorithm_config=host.load_algorithm_config_from_hydra(cfg.algorithm),
-        model_config=host.load_model_config_from_hydra(cfg.model),
-        critic_model_config=host.load_model_config_from_hydra(cfg.critic_model),
+        task=hydra_config.load_task_config_from_hydra(cfg.task, task),
+        algorithm_config=hydra_config.load_algorithm_config_from_hydra(cfg.algorithm),
+        model_config=hydra_config.load_model_config_from_hydra(cfg.model),
+        critic_model_config=hydra_config.load_model_config_from_hydra(cfg.critic_model),
         seed=cfg.seed,
-        config=host.load_experiment_config_from_hydra(experiment),
+        config=hydra_config.load_experiment_config_from_hydra(experiment),
         callbacks=[
             *callbacks,
             *method_callbacks(cfg.get("method")),

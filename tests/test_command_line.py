@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support.benchmarl_requests import ALL_VARIANTS
+from support.benchmarl_requests import ALL_MODELS
 
 ROOT = Path(__file__).parents[1]
 TINY_RUN = [
@@ -119,7 +119,7 @@ def test_a_variant_from_yaml_alone(runner, tmp_path):
 def test_an_unknown_variant_is_answered_with_the_known_ones(tmp_path):
     output = python("-m", "benchmarl_hyper.run", "variant=nosp", cwd=tmp_path, check=False)
     assert "Could not find 'variant/nosp'" in output
-    assert all(variant in output for variant in ALL_VARIANTS)
+    assert all(variant in output for variant in ALL_MODELS)
 
 
 @pytest.mark.parametrize(

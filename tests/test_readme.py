@@ -9,9 +9,9 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from support.benchmarl_requests import ALL_VARIANTS, VARIANTS
+from support.benchmarl_requests import ALL_MODELS, MODELS
 
-from benchmarl_hyper.models.common.generated_mlp import CONF
+from benchmarl_hyper.conf_files import CONF
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -45,11 +45,11 @@ def test_the_yaml_in_it_is_the_example():
 
 
 def test_every_variant_has_a_row():
-    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == {*ALL_VARIANTS, "dico"}
+    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == {*ALL_MODELS}
 
 
 def test_the_suite_covers_every_variant_of_the_published_table():
     suite = OmegaConf.load(CONF / "suite" / "quickstart.yaml")
     shown = set(re.findall(r"^vmas/navigation +ippo_(\w+)", README, re.MULTILINE))
     assert set(suite.hydra.sweeper.params.variant.split(",")) == shown
-    assert set(VARIANTS) - shown == {"hypermarl_lowrank", "seps", "kaleidoscope"}
+    assert set(MODELS) - shown == {"hypermarl_lowrank", "seps", "kaleidoscope"}

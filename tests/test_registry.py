@@ -7,20 +7,20 @@ from benchmarl.hydra_config import load_model_config_from_hydra
 from benchmarl.models import Mlp, MlpConfig, model_config_registry
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
-from support.benchmarl_requests import ALL_VARIANTS
+from support.benchmarl_requests import ALL_MODELS
 
 import benchmarl_hyper
 from benchmarl_hyper import registry
-from benchmarl_hyper.models.common.generated_mlp import CONF
+from benchmarl_hyper.conf_files import CONF
 
 
 def shipped(variant):
     return yaml.safe_load((CONF / "model" / "layers" / f"{variant}.yaml").read_text())
 
 
-@pytest.mark.parametrize("variant", ALL_VARIANTS)
+@pytest.mark.parametrize("variant", ALL_MODELS)
 def test_names_agree(variant):
-    config = ALL_VARIANTS[variant]
+    config = ALL_MODELS[variant]
     model = config.associated_class()
     assert model_config_registry[variant] is config
     assert shipped(variant)["name"] == variant
@@ -30,15 +30,15 @@ def test_names_agree(variant):
     assert getattr(benchmarl_hyper, config.__name__) is config
 
 
-@pytest.mark.parametrize("variant", ALL_VARIANTS)
+@pytest.mark.parametrize("variant", ALL_MODELS)
 def test_yaml_keys_are_the_fields_of_the_config(variant):
     keys = shipped(variant).keys() - {"defaults", "name"}
-    assert keys == {field.name for field in fields(ALL_VARIANTS[variant])}
+    assert keys == {field.name for field in fields(ALL_MODELS[variant])}
 
 
 def test_there_is_no_yaml_without_a_model():
     files = {path.stem for path in (CONF / "model" / "layers").glob("*.yaml")}
-    assert files == {*ALL_VARIANTS, "dico"}
+    assert files == {*ALL_MODELS}
 
 
 def test_registering_again_changes_nothing():
@@ -89,13 +89,13 @@ def benchmarl_compose():
         )
 
 
-@pytest.mark.parametrize("variant", ALL_VARIANTS)
+@pytest.mark.parametrize("variant", ALL_MODELS)
 def test_benchmarl_composes_every_variant(variant, benchmarl_compose):
     layer = f"layers/{variant}"
     cfg = benchmarl_compose(f"model={layer}", f"model@critic_model={layer}")
     for part in (cfg.model, cfg.critic_model):
         loaded = load_model_config_from_hydra(part)
-        assert loaded == ALL_VARIANTS[variant].get_from_yaml()
+        assert loaded == ALL_MODELS[variant].get_from_yaml()
 
 
 def test_sequences_are_composed_of_ours_and_theirs(benchmarl_compose):

@@ -11,7 +11,7 @@ from tensordict import TensorDictBase
 from tensordict.nn import TensorDictModule
 from torchrl.objectives import ClipPPOLoss
 
-from benchmarl_hyper.models.common.generated_mlp import CONF
+from benchmarl_hyper.conf_files import CONF
 
 # What each choice keeps apart in advantages [*batch, n, 1]. The last dimension has one entry;
 # torchrl warns where nothing is named.

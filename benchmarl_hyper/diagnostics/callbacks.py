@@ -11,13 +11,9 @@ from benchmarl.experiment import Callback
 from tensordict import TensorDictBase
 from torch import Tensor
 
-from benchmarl_hyper.diagnostics.policy_outputs import (
-    group_distances,
-    mean_policy_gradient,
-    policy_gradients,
-    policy_keys,
-    thinned,
-)
+from benchmarl_hyper.diagnostics.observations import load
+from benchmarl_hyper.diagnostics.policy_gradients import mean_policy_gradient, policy_gradients
+from benchmarl_hyper.diagnostics.policy_outputs import group_distances, policy_keys, thinned
 from benchmarl_hyper.measures.diversity import snd
 from benchmarl_hyper.measures.gradients import (
     conflict,
@@ -25,12 +21,12 @@ from benchmarl_hyper.measures.gradients import (
     cosine_similarities,
     minibatch_variance,
 )
-from benchmarl_hyper.observations import load
-from benchmarl_hyper.running.recording import log_scalars, record_matrix, without_experiment
-from benchmarl_hyper.weights.embedding import AgentEmbedding, principal_axes
+from benchmarl_hyper.running.callbacks import RunCallback
+from benchmarl_hyper.running.recording import log_scalars, record_matrix
+from benchmarl_hyper.weights.embedding import AgentEmbedding
 
 
-class SndCallback(Callback):
+class SndCallback(RunCallback):
     """Log System Neural Diversity (SND) of every group at every evaluation.
 
     Each agent's policy is asked about what all agents of its group saw in the evaluation, by
@@ -95,11 +91,8 @@ class SndCallback(Callback):
                 log_scalars(run, "eval", group, {name + suffix: snd(matrix).item()})
                 record_matrix(run, group, name + suffix, matrix)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return without_experiment(self)
 
-
-class GradientCallback(Callback):
+class GradientCallback(RunCallback):
     """Log how the agents' policy gradients interfere, and how they vary, before clipping.
 
     Under ``train/<group>``, on the first minibatch of some iterations, for algorithms with a policy
@@ -162,11 +155,8 @@ class GradientCallback(Callback):
             record_matrix(run, group, "gradient_cosine", cosines)
         log_scalars(run, "train", group, {name: value.item() for name, value in values.items()})
 
-    def __getstate__(self) -> dict[str, Any]:
-        return without_experiment(self)
 
-
-class EmbeddingCallback(Callback):
+class EmbeddingCallback(RunCallback):
     """Log how far apart the learned agent embeddings of a policy are, at every evaluation.
 
     ``eval/<group>/embedding_distance`` is the mean cosine distance over pairs of agents, which
@@ -205,9 +195,6 @@ class EmbeddingCallback(Callback):
         """Take them from there."""
         self.axes = state_dict.get("embedding_axes", {})
 
-    def __getstate__(self) -> dict[str, Any]:
-        return without_experiment(self)
-
 
 CALLBACKS: dict[str, type[Callback]] = {
     "snd": SndCallback,
@@ -236,3 +223,14 @@ def callbacks_named(
         )
     settings: dict[str, dict[str, Any]] = {"snd": {"observations": snd_observations}}
     return [CALLBACKS[name](**settings.get(name, {})) for name in chosen]
+
+
+def principal_axes(rows: Tensor) -> Tensor:
+    """The two directions in which rows ``[n, d]`` differ most, as orthonormal columns ``[d, 2]``.
+
+    Where there are fewer such directions, the missing columns are zero.
+    """
+    _, _, directions = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    axes = rows.new_zeros(rows.shape[1], 2)
+    axes[:, : len(directions[:2])] = directions[:2].T
+    return axes

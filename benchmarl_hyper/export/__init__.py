@@ -1,1 +1,8 @@
 """Policies out of a run, and larger teams from a smaller one."""
+
+from benchmarl_hyper.export.agent_networks import agent_networks
+from benchmarl_hyper.export.larger_teams import add_agents
+from benchmarl_hyper.export.policies import export, load_policies
+from benchmarl_hyper.running.checkpoints import settings_of
+
+__all__ = ["add_agents", "agent_networks", "export", "load_policies", "settings_of"]

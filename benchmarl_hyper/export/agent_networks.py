@@ -7,31 +7,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from benchmarl.experiment import Experiment
 from benchmarl.models import Mlp
 from benchmarl.models.common import Model
 from tensordict import TensorDictBase
 from tensordict.nn import TensorDictParams
 from torch import Tensor, nn
-from torchrl.objectives import LossModule
 
 from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp
 from benchmarl_hyper.models.common.recurrent import Recurrent
-from benchmarl_hyper.models.hypermarl.models import Nops
+from benchmarl_hyper.models.nops import Nops
 
 PREFIX = "mlp.params."  # of parameters in the state dict of BenchMARL's Mlp
-
-
-def policy_model(policy: nn.Module) -> Model:
-    """The model in a policy; of a sequence, the sequence."""
-    return next(module for module in policy.modules() if isinstance(module, Model))
-
-
-def policy_name(loss: LossModule) -> str:
-    """The name of the policy's parameters in the loss of one of BenchMARL's algorithms."""
-    parts = dict(loss.named_children())
-    known = ("actor_network_params", "local_value_network_params", "value_network_params")
-    return next(name for name in known if name in parts)  # the latter two in Q-learning
 
 
 @torch.no_grad()
@@ -112,12 +98,6 @@ def agent_parameters(model: Model) -> TensorDictBase:
         "benchmarl_hyper that are not recurrent, nor dico, and of BenchMARL's mlp without "
         "normalisation"
     )
-
-
-def refresh_collector(experiment: Experiment) -> None:
-    """Send policies that were changed in place to a collector that has a copy of them."""
-    if not experiment.config.collect_with_grad:
-        experiment.collector.update_policy_weights_()
 
 
 def _copy(parameters: TensorDictBase) -> Any:

@@ -10,8 +10,8 @@ import torch
 from benchmarl.experiment import Experiment
 from torch import Tensor, nn
 
-from benchmarl_hyper.export.agent_networks import policy_model, policy_name, refresh_collector
 from benchmarl_hyper.running.checkpoints import reopened
+from benchmarl_hyper.running.experiment_parts import policy_model, policy_name, refresh_collector
 
 INITS = ("mean", "nearest", "random")
 TABLE = "embedding.table"  # how names of embeddings end

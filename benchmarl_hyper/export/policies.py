@@ -8,7 +8,6 @@ is only read, and nothing is overwritten.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,16 +19,10 @@ from benchmarl.models.common import Model
 from torch import nn
 
 from benchmarl_hyper.export.action_rules import ActingAgent, ActionRule, action_rule
-from benchmarl_hyper.export.agent_networks import (
-    agent_networks,
-    load_networks,
-    mlp_state_dict,
-    policy_model,
-    policy_name,
-    refresh_collector,
-)
+from benchmarl_hyper.export.agent_networks import agent_networks, load_networks, mlp_state_dict
 from benchmarl_hyper.export.formats import WRITERS, missing_packages
 from benchmarl_hyper.running.checkpoints import reopened
+from benchmarl_hyper.running.experiment_parts import policy_model, policy_name, refresh_collector
 
 MEANING = {
     "param": "the action before its rule",
@@ -164,33 +157,3 @@ def _checked(formats: Sequence[str] | None) -> list[str]:
                 "'benchmarl-hyper[export]'"
             )
     return list(formats)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Export, and say what was written."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarl_hyper.export", description="Take policies out of a run."
-    )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint_<frames>.pt of a run")
-    parser.add_argument("folder", metavar="DIR", help="a new folder")
-    parser.add_argument(
-        "--format",
-        action="append",
-        dest="formats",
-        metavar="NAME",
-        help=f"one of {', '.join(WRITERS)}, again for more; by default all that are installed",
-    )
-    options = parser.parse_args(arguments)
-    try:
-        files = export(**vars(options))
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error
-    for file in files:
-        print(file)
-    skipped = [name for name in WRITERS if options.formats is None and missing_packages(name)]
-    if skipped:
-        print(f"without {', '.join(skipped)}: pip install 'benchmarl-hyper[export]'")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,18 +2,25 @@
 
 ``LossModule.convert_to_functional`` copies a critic ``expand_dim`` times (SAC's Q-networks) and
 refills every parameter uniformly between its minimum and maximum, which destroys any structured
-initialisation. It offers no way to choose otherwise, so it is wrapped here, and only here; losses
-without one of our models are left alone.
+initialisation. It offers no way to choose otherwise, so it is wrapped; losses without one of our
+models are left alone. Delete this module on the day that torchrl calls ``reset_parameters`` of
+modules that have one.
 """
 
 from __future__ import annotations
 
-from functools import wraps
+from collections.abc import Callable
 
 from tensordict.nn import TensorDictModuleBase
 from torchrl.objectives import LossModule
 
 from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp
+from benchmarl_hyper.patches.wrapping import wrap_once
+
+
+def wrap_ensembles() -> None:
+    """Wrap ``LossModule.convert_to_functional``, once."""
+    wrap_once(LossModule, "convert_to_functional", _with_initialisation)
 
 
 def initialise_ensemble(loss: LossModule, module_name: str) -> None:
@@ -36,13 +43,7 @@ def initialise_ensemble(loss: LossModule, module_name: str) -> None:
         target.data.update_(params)
 
 
-def install() -> None:
-    """Wrap ``LossModule.convert_to_functional``, once."""
-    original = LossModule.convert_to_functional
-    if hasattr(original, "_benchmarl_hyper"):
-        return
-
-    @wraps(original)
+def _with_initialisation(method: Callable) -> Callable:
     def convert_to_functional(
         self: LossModule,
         module: TensorDictModuleBase,
@@ -51,12 +52,11 @@ def install() -> None:
         *args,
         **kwargs,
     ) -> None:
-        original(self, module, module_name, expand_dim, *args, **kwargs)
+        method(self, module, module_name, expand_dim, *args, **kwargs)
         if expand_dim and _has_our_model(module):
             initialise_ensemble(self, module_name)
 
-    convert_to_functional._benchmarl_hyper = True  # type: ignore[attr-defined]
-    LossModule.convert_to_functional = convert_to_functional
+    return convert_to_functional
 
 
 def _has_our_model(module: object) -> bool:

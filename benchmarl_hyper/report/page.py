@@ -13,24 +13,20 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from benchmarl_hyper.report.comparability import warnings
+from benchmarl_hyper.report.comparability import differences, warnings
 from benchmarl_hyper.report.output import figures
-from benchmarl_hyper.report.output.tables import marl_eval, to_csv, to_latex, to_markdown
+from benchmarl_hyper.report.output.marl_eval import marl_eval
+from benchmarl_hyper.report.output.tables import to_csv, to_latex, to_markdown
 from benchmarl_hyper.report.reading.archives import unpacked
+from benchmarl_hyper.report.reading.diagnostics import read_all
 from benchmarl_hyper.report.reading.results import OWN_EXPORT, Run, read
 from benchmarl_hyper.report.sections.all_tasks import overall_section
 from benchmarl_hyper.report.sections.appendix import appendix_section, cost_section, dropped_table
+from benchmarl_hyper.report.sections.base import Section
 from benchmarl_hyper.report.sections.baseline import paired_section
 from benchmarl_hyper.report.sections.diagnostics import measurements_section
-from benchmarl_hyper.report.sections.returns import (
-    Section,
-    curves_section,
-    extras_section,
-    scores_section,
-)
+from benchmarl_hyper.report.sections.returns import curves_section, extras_section, scores_section
 from benchmarl_hyper.report.sections.summary import headline
-from benchmarl_hyper.report.settings import differences
-from benchmarl_hyper.report.statistics import diagnostics as recordings
 from benchmarl_hyper.report.statistics.across_tasks import aggregate
 from benchmarl_hyper.report.statistics.scores import (
     Groups,
@@ -88,7 +84,7 @@ def write(
     groups = grouped(results.runs)
     looks = figures.styles(sorted({run.label for run in results.runs}))
     unusable = len(results.dropped)
-    recorded, problems = recordings.read_all(results.runs)
+    recorded, problems = read_all(results.runs)
     results = results._replace(dropped=[*results.dropped, *problems])
     found = differences(results.runs)
     exported, notes = marl_eval(groups)

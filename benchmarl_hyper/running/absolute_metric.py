@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from benchmarl.utils import local_seed
 from tensordict import TensorDictBase
 from torch import Tensor
 
+from benchmarl_hyper.running.callbacks import EndCallback
 from benchmarl_hyper.running.episodes import fresh_episodes, info_metrics, return_metrics
-from benchmarl_hyper.running.experiment import EndCallback, derived_seed
-from benchmarl_hyper.running.recording import ResultsWriter, without_experiment
+from benchmarl_hyper.running.experiment import derived_seed
+from benchmarl_hyper.running.recording import ResultsWriter
 
 TIMES = 10  # as many episodes as an evaluation has, in Gorsane et al. 2022
 PURPOSE = 2**31  # of the random numbers; others are for the iterations of a run
@@ -29,6 +30,8 @@ class AbsoluteMetricCallback(EndCallback):
         best: the mean return of the best evaluation, its frames, and the policy's state; None
             before the first one.
     """
+
+    not_pickled: ClassVar = {"best": None}
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,9 +72,6 @@ class AbsoluteMetricCallback(EndCallback):
     def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take it from there."""
         self.best = state_dict.get("best_evaluation")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**without_experiment(self), "best": None}
 
 
 def _state(policy: torch.nn.Module) -> dict[str, Any]:

@@ -9,17 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarl.experiment import Callback, Experiment
+from benchmarl.experiment import Experiment
 from benchmarl.utils import seed_everything
 
+from benchmarl_hyper.running.callbacks import EndCallback
 from benchmarl_hyper.running.checkpoints import checkpoints_in
-
-
-class EndCallback(Callback):
-    """A callback that is also told when training has reached its last frame."""
-
-    def on_training_end(self) -> None:
-        """Called once, after the last evaluation, while environments are still open."""
 
 
 class ResumableExperiment(Experiment):
@@ -52,6 +46,18 @@ class ResumableExperiment(Experiment):
         for group, optimizers in state_dict.get("optimizers", {}).items():
             for name, state in optimizers.items():
                 self.optimizers[group][name].load_state_dict(state)
+
+    def _perform_checks(self) -> None:
+        super()._perform_checks()
+        algorithm, critic = self.algorithm_config, self.critic_model_config
+        has_critic = algorithm.has_independent_critic() or algorithm.has_centralized_critic()
+        if has_critic and critic.is_rnn and not self.model_config.is_rnn:
+            raise ValueError(
+                f"critic_model {critic.associated_class().__name__} is recurrent, but the policy "
+                "is not, and BenchMARL then records nowhere where episodes begin; choose a "
+                "recurrent policy, for example model=layers/hypermarl_gru, or another critic, for "
+                "example model@critic_model=layers/hypermarl_mlp"
+            )
 
     def close(self) -> None:
         """Evaluate and measure what is due at the end of training, and close the environments."""

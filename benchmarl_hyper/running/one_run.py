@@ -6,14 +6,15 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarl.experiment import Callback, Experiment
 from tensordict import TensorDictBase
 
 from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
+from benchmarl_hyper.running.callbacks import RunCallback
 from benchmarl_hyper.running.provenance import commit, machine, parameter_counts, versions
-from benchmarl_hyper.running.recording import ResultsCallback, without_experiment
+from benchmarl_hyper.running.recording import ResultsCallback
 from benchmarl_hyper.running.run_folder import RunFolder
 
 SECONDS = 2  # between two reports of progress
@@ -21,8 +22,10 @@ SECONDS = 2  # between two reports of progress
 Build = Callable[[Path, Path | None, Sequence[Callback]], Experiment]
 
 
-class ProgressCallback(Callback):
+class ProgressCallback(RunCallback):
     """Tell the run's record how far it is, every few seconds."""
+
+    not_pickled: ClassVar = {"told": 0.0}
 
     def __init__(self, folder: RunFolder):
         super().__init__()
@@ -34,9 +37,6 @@ class ProgressCallback(Callback):
         if time.monotonic() - self.told > SECONDS:
             self.told = time.monotonic()
             self.folder.update(**progress(self.experiment))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**without_experiment(self), "told": 0.0}
 
 
 def progress(run: Experiment) -> dict[str, Any]:

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from benchmarl.experiment import Callback
 from benchmarl.experiment.logger import JsonWriter
 from tensordict import TensorDictBase
 from torch import Tensor
 
+from benchmarl_hyper.run_files import DIAGNOSTICS, write_whole
+from benchmarl_hyper.running.callbacks import RunCallback
 from benchmarl_hyper.running.episodes import info_metrics
-
-DIAGNOSTICS = "diagnostics.jsonl"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it sees the old text or the new one, never a part."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text)
-    os.replace(part, path)
 
 
 class ResultsWriter(JsonWriter):
@@ -71,7 +61,7 @@ def _entry(recorded: Mapping[str, Any], like: Mapping[str, Any]) -> Mapping[str,
     return recorded
 
 
-class ResultsCallback(Callback):
+class ResultsCallback(RunCallback):
     """Record results under a label of one's own, with what the task says of an episode's end.
 
     BenchMARL keys its results by algorithm alone, so that two variants with one seed would
@@ -106,9 +96,6 @@ class ResultsCallback(Callback):
             step = run.total_frames // run.config.evaluation_interval
             run.logger.json_writer.write(run.total_frames, metrics, step)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return without_experiment(self)
-
 
 def log_scalars(run: Any, stage: str, group: str, values: Mapping[str, float]) -> None:
     """Log under ``<stage>/<group>``, and append to the run's diagnostics."""
@@ -142,8 +129,3 @@ def _append(run: Any, group: str, name: str, content: Mapping[str, Any]) -> None
     entry = {"frames": run.total_frames, "group": group, "name": name, **content}
     with open(run.folder_name / DIAGNOSTICS, "a") as file:
         file.write(json.dumps(entry) + "\n")
-
-
-def without_experiment(callback: Callback) -> dict[str, Any]:
-    """The state of a callback to pickle: BenchMARL does so, and sets the experiment anew."""
-    return {**callback.__dict__, "experiment": None}

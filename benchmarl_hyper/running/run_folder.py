@@ -10,14 +10,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from filelock import FileLock, Timeout
 
+from benchmarl_hyper.run_files import ATTEMPTS, CONFIG, LOCK, RECORD, flat, write_whole
 from benchmarl_hyper.running.checkpoints import checkpoints_in
-from benchmarl_hyper.running.recording import DIAGNOSTICS, write_whole
+from benchmarl_hyper.running.rewind import rewind
 
-RECORD, CONFIG, LOCK, ATTEMPTS = "run.json", "config.yaml", ".lock", "attempts"
 # Settings that say where a run is executed and logged, and not what it computes
 PLACES = {"name", "num_threads"} | {
     f"experiment.{key}"
@@ -105,8 +104,8 @@ class RunFolder:
 
     def refuse_other_settings(self, settings: Mapping[str, Any]) -> None:
         """Raise a :class:`FolderError` that names what differs from the run in here."""
-        old = _flat(yaml.safe_load((self.path / CONFIG).read_text()))
-        new = _flat(settings)
+        old = _computed(yaml.safe_load((self.path / CONFIG).read_text()))
+        new = _computed(settings)
         differ = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
         if differ:
             changes = "; ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in differ[:8])
@@ -147,51 +146,17 @@ def _copy(experiment: Path, target: Path) -> None:
         part.rename(target)
 
 
-def rewind(experiment: Path, checkpoint: Path) -> None:
-    """Take out of results, scalars and diagnostics what came after a checkpoint."""
-    done = torch.load(checkpoint, map_location="cpu", mmap=True)["state"]
-    frames, iterations = done["total_frames"], done["n_iters_performed"]
-    results = experiment / f"{experiment.name}.json"
-    if results.is_file():
-        write_whole(results, json.dumps(_until(json.loads(results.read_text()), frames)))
-    for file in experiment.glob("*/scalars/*.csv"):
-        _keep(file, lambda line: int(line.partition(",")[0]) < iterations)
-    if (experiment / DIAGNOSTICS).is_file():
-        _keep(experiment / DIAGNOSTICS, lambda line: json.loads(line)["frames"] <= frames)
-
-
-def _until(results: Any, frames: int) -> Any:
-    """Results without evaluations after so many frames, and without an absolute metric."""
-    if not isinstance(results, dict):
-        return results
-    return {
-        key: {} if key == "absolute_metrics" else _until(value, frames)
-        for key, value in results.items()
-        if not (isinstance(value, dict) and value.get("step_count", 0) > frames)
-    }
-
-
-def _keep(file: Path, wanted: Any) -> None:
-    whole = (line for line in file.read_text().splitlines(True) if line.endswith("\n"))
-    write_whole(file, "".join(line for line in whole if wanted(line)))
-
-
 def _checkpoints(experiment: Path) -> list[Path]:
     return checkpoints_in(experiment / "checkpoints")
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values by dotted key, without those of places."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        key = prefix + name
-        if key in PLACES:
-            continue
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{key}.")
-        else:
-            flat[key] = value
-    return flat
+def _computed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that decide what is computed, by dotted key."""
+    return {
+        key: value
+        for key, value in flat(settings).items()
+        if not any(f"{key}.".startswith(f"{place}.") for place in PLACES)
+    }
 
 
 def now() -> str:

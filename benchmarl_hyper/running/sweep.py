@@ -14,10 +14,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarl_hyper.running.recording import write_whole
-from benchmarl_hyper.running.run_folder import RECORD, FolderError, RunFolder
-
-PLAN = "plan.json"
+from benchmarl_hyper.run_files import PLAN, RECORD, write_whole
+from benchmarl_hyper.running.run_folder import FolderError, RunFolder
 
 
 class SweepCallback(Callback):

@@ -9,16 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
 from benchmarl.environments.common import Task, TaskClass
 from benchmarl.utils import DEVICE_TYPING
 from torchrl.data import Composite
 from torchrl.envs import EnvBase
 
-import benchmarl_hyper.conf
+from benchmarl_hyper.conf_files import CONF, read_yaml
 from benchmarl_hyper.tasks.team_env import GROUP, TeamEnv
-
-CONF = Path(benchmarl_hyper.conf.__file__).parent / "task"
 
 
 class FamilyClass(TaskClass):
@@ -164,15 +161,9 @@ class FamilyTask(Task):
 
     def get_task(self, config: dict[str, Any] | None = None) -> FamilyClass:
         """The task with the shipped values, and those of ``config`` over them."""
-        shipped = _read_yaml(CONF / self.env_name() / f"{self.name.lower()}.yaml")
+        shipped = read_yaml(CONF / "task" / self.env_name() / f"{self.name.lower()}.yaml")
         return self.associated_class()(self.name, {**shipped, **(config or {})})
 
     def get_from_yaml(self, path: str | None = None) -> FamilyClass:
         """The task with the shipped values, and those of a YAML file over them."""
-        return self.get_task(_read_yaml(Path(path)) if path is not None else None)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    values = yaml.safe_load(path.read_text()) or {}
-    values.pop("defaults", None)  # for Hydra
-    return values
+        return self.get_task(read_yaml(Path(path)) if path is not None else None)

@@ -38,14 +38,3 @@ class AgentEmbedding(nn.Module):
     def forward(self) -> Tensor:
         """The rows, ``[n_agents, dim]``."""
         return self.table
-
-
-def principal_axes(rows: Tensor) -> Tensor:
-    """The two directions in which rows ``[n, d]`` differ most, as orthonormal columns ``[d, 2]``.
-
-    Where there are fewer such directions, the missing columns are zero.
-    """
-    _, _, directions = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
-    axes = rows.new_zeros(rows.shape[1], 2)
-    axes[:, : len(directions[:2])] = directions[:2].T
-    return axes

@@ -10,18 +10,30 @@ from torch import Tensor
 
 
 class Layer(NamedTuple):
-    """One linear layer of ``n`` networks, or of 1 network that all of them use.
+    """One linear layer of ``n`` networks, or of 1 network that all agents use.
 
     Attributes:
         weight: ``[n or 1, in, out]``, applied as ``x @ weight``.
-        bias: ``[n or 1, out]``, or ``[n or 1, 1, out]``, which saves a step.
+        bias: ``[n or 1, 1, out]``.
     """
 
     weight: Tensor
     bias: Tensor
 
-    def merged(self) -> Layer:
-        """Itself."""
+    def __call__(self, x: Tensor) -> Tensor:
+        """Apply the layer of each network to ``x``, ``[n or 1, batch, in]``."""
+        weight, bias = self
+        n_inputs, n_weights, n_biases = x.size(0), weight.size(0), bias.size(0)
+        if n_inputs == n_weights >= n_biases:
+            return torch.baddbmm(bias, x, weight)
+        if n_weights == n_biases == 1:  # a plain product, however many agents
+            common = x.reshape(1, -1, x.size(-1))
+            return torch.baddbmm(bias, common, weight).view(n_inputs, -1, bias.size(-1))
+        n = max(n_inputs, n_weights, n_biases)
+        return torch.baddbmm(bias, x.expand(n, -1, -1), weight.expand(n, -1, -1))
+
+    def multiplied_out(self) -> Layer:
+        """Return the layer as it is: its weights are full ones."""
         return self
 
 
@@ -29,10 +41,10 @@ class LowRankLayer(NamedTuple):
     """One linear layer of ``n`` networks that differ in a product of rank ``r``.
 
     Attributes:
-        base: ``[1, in, out]``, of everybody.
+        base: ``[1, in, out]``, shared by all networks.
         left: ``[n, in, r]``.
         right: ``[n, r, out]``.
-        bias: ``[n, out]``.
+        bias: ``[n, 1, out]``.
     """
 
     base: Tensor
@@ -40,8 +52,16 @@ class LowRankLayer(NamedTuple):
     right: Tensor
     bias: Tensor
 
-    def merged(self) -> Layer:
-        """The same layer with full weights, ``base + left @ right``."""
+    def __call__(self, x: Tensor) -> Tensor:
+        """Apply the layer of each network to ``x``, ``[n or 1, batch, in]``, factor by factor."""
+        base, left, right, bias = self
+        x = x.expand(left.size(0), -1, -1)
+        own = torch.baddbmm(bias, x @ left, right)
+        common = x.reshape(-1, x.size(-1))  # one product for all networks
+        return torch.addmm(own.flatten(0, 1), common, base.squeeze(0)).view(own.shape)
+
+    def multiplied_out(self) -> Layer:
+        """Return the same layer with full weights, ``base + left @ right``."""
         base, left, right, bias = self
         return Layer(torch.baddbmm(base.expand(len(left), -1, -1), left, right), bias)
 
@@ -51,14 +71,14 @@ def target_mlp(
     layers: Sequence[Layer | LowRankLayer],
     activation: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """Run ``n`` MLPs, one batched product per layer.
+    """Run ``n`` MLPs, with one batched product per layer.
 
-    The observation enters here and only here; the agent's identity enters only where
-    ``layers`` are generated (HyperMARL, arXiv 2412.04233).
+    In a target network, ``x`` is what agents observe; the agent's identity enters only where
+    ``layers`` are generated (HyperMARL, arXiv 2412.04233). Trunks and encoders run here, too.
 
     Args:
         x: ``[n or 1, batch, in]``; with 1, every network reads the same input.
-        layers: the weights, first layer first.
+        layers: the layers, first layer first.
         activation: applied between layers, not after the last.
 
     Returns:
@@ -66,29 +86,5 @@ def target_mlp(
     """
     *hidden, last = layers
     for layer in hidden:
-        x = activation(_linear(x, layer))
-    return _linear(x, last)
-
-
-def _linear(x: Tensor, layer: Layer | LowRankLayer) -> Tensor:
-    if isinstance(layer, LowRankLayer):
-        return _low_rank(x, layer)
-    weight, bias = layer
-    if bias.dim() == 2:
-        bias = bias.unsqueeze(1)
-    n_inputs, n_weights, n_biases = x.size(0), weight.size(0), bias.size(0)
-    if n_inputs == n_weights >= n_biases:
-        return torch.baddbmm(bias, x, weight)
-    if n_weights == n_biases == 1:  # a plain product, however many agents
-        common = x.reshape(1, -1, x.size(-1))
-        return torch.baddbmm(bias, common, weight).view(n_inputs, -1, bias.size(-1))
-    n = max(n_inputs, n_weights, n_biases)
-    return torch.baddbmm(bias, x.expand(n, -1, -1), weight.expand(n, -1, -1))
-
-
-def _low_rank(x: Tensor, layer: LowRankLayer) -> Tensor:
-    base, left, right, bias = layer
-    x = x.expand(left.size(0), -1, -1)
-    own = torch.baddbmm(bias.unsqueeze(1), x @ left, right)
-    common = x.reshape(-1, x.size(-1))  # one product for everybody
-    return torch.addmm(own.flatten(0, 1), common, base.squeeze(0)).view(own.shape)
+        x = activation(layer(x))
+    return last(x)

@@ -18,7 +18,7 @@ from support.happo_runs import equal, tensors
 import benchmarl_hyper
 from benchmarl_hyper import IppoPaperConfig, MappoPaperConfig
 from benchmarl_hyper.algorithms.paper_ppo import KEPT_APART, PaperPpoConfig
-from benchmarl_hyper.models.common.generated_mlp import CONF
+from benchmarl_hyper.conf_files import CONF
 from benchmarl_hyper.running.experiment import ResumableExperiment
 
 GROUP = "agents"

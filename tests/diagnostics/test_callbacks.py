@@ -14,12 +14,8 @@ from benchmarl_hyper.diagnostics.callbacks import (
     SndCallback,
     callbacks_named,
 )
-from benchmarl_hyper.diagnostics.policy_outputs import (
-    everyone_on_everything,
-    group_distances,
-    mean_policy_gradient,
-    policy_gradients,
-)
+from benchmarl_hyper.diagnostics.policy_gradients import mean_policy_gradient, policy_gradients
+from benchmarl_hyper.diagnostics.policy_outputs import everyone_on_everything, group_distances
 from benchmarl_hyper.running.experiment import ResumableExperiment
 from benchmarl_hyper.tasks import SmaxTask
 

@@ -7,8 +7,9 @@ from support.experiments import experiment, one_group, two_groups
 from support.tiny_task import tiny_task
 
 from benchmarl_hyper.diagnostics.callbacks import SndCallback
+from benchmarl_hyper.diagnostics.observations import load, record
 from benchmarl_hyper.diagnostics.policy_outputs import group_distances
-from benchmarl_hyper.observations import load, main, record
+from benchmarl_hyper.observations import main
 
 
 def checkpoint(folder, model, task=one_group, algorithm="ippo"):

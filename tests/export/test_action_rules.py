@@ -13,7 +13,8 @@ from torchrl.envs.utils import ExplorationType, set_exploration_type
 from torchrl.modules import MaskedCategorical, QValueModule, TanhDelta, TanhNormal, TruncatedNormal
 
 from benchmarl_hyper.export.action_rules import ActingAgent, ActionRule, action_rule
-from benchmarl_hyper.export.agent_networks import agent_networks, policy_model
+from benchmarl_hyper.export.agent_networks import agent_networks
+from benchmarl_hyper.running.experiment_parts import policy_model
 
 CASES = [
     *((name, continuous, {}) for name, continuous in ALGORITHMS),

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from benchmarl.models import GruConfig, MlpConfig, SequenceModelConfig
-from support.benchmarl_requests import VARIANTS, call, central_critic, config_of, policy, randomise
+from support.benchmarl_requests import MODELS, call, central_critic, config_of, policy, randomise
 from support.nearness import assert_near
 from torch import nn
 
@@ -16,7 +16,7 @@ def mlp(**changes):
 
 
 MODELS = {
-    **{variant: lambda variant=variant: policy(config_of(variant)) for variant in VARIANTS},
+    **{variant: lambda variant=variant: policy(config_of(variant)) for variant in MODELS},
     "mlp shared": lambda: policy(mlp()),
     "mlp unshared": lambda: policy(mlp(), share_params=False),
 }

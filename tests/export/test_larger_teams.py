@@ -4,16 +4,17 @@ import pytest
 import torch
 from benchmarl.environments import VmasTask
 from benchmarl.models import MlpConfig
-from support.benchmarl_requests import VARIANTS, call, config_of
+from support.benchmarl_requests import MODELS, call, config_of
 from support.experiments import algorithm_config, experiment, two_groups
 from support.run_folders import checkpoint_in, contents
 from support.tiny_task import tiny_task
 
-from benchmarl_hyper.export.agent_networks import agent_networks, policy_model
+from benchmarl_hyper.export.agent_networks import agent_networks
 from benchmarl_hyper.export.larger_teams import INITS, add_agents, grown_rows
+from benchmarl_hyper.running.experiment_parts import policy_model
 from benchmarl_hyper.tasks.games import GamesTask
 
-LEARNED = [name for name in VARIANTS if hasattr(VARIANTS[name].get_from_yaml(), "embedding_dim")]
+LEARNED = [name for name in MODELS if hasattr(MODELS[name].get_from_yaml(), "embedding_dim")]
 N, M = 2, 5
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from benchmarl.models import GruConfig, MlpConfig
 from safetensors.torch import load_file
-from support.benchmarl_requests import VARIANTS
+from support.benchmarl_requests import MODELS
 from support.experiments import experiment, one_group, two_groups
 from support.nearness import assert_near
 from support.run_folders import checkpoint_in, contents
@@ -18,9 +18,10 @@ from torch import nn
 from torchrl.envs.utils import ExplorationType, set_exploration_type
 
 from benchmarl_hyper.export import formats
+from benchmarl_hyper.export.__main__ import main
 from benchmarl_hyper.export.action_rules import ActingAgent, ActionRule
-from benchmarl_hyper.export.agent_networks import policy_model, policy_name
-from benchmarl_hyper.export.policies import export, load_policies, main
+from benchmarl_hyper.export.policies import export, load_policies
+from benchmarl_hyper.running.experiment_parts import policy_model, policy_name
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "run_exported.py"
 HOSTS = ["benchmarl", "benchmarl_hyper", "torchrl", "tensordict"]
@@ -166,7 +167,7 @@ def test_discrete_actions_of_benchmarls_own_network(algorithm, tmp_path):
         assert about["output"] == {"meaning": f"{meaning} of the actions", "size": 3}
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_every_variant_is_exported(variant, tmp_path):
     run = trained(tmp_path, variant, task=tiny_task, max_n_iters=1)
     export(checkpoint_in(run.folder_name), tmp_path / "out", [])

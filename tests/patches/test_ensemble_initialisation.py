@@ -3,7 +3,7 @@
 import pytest
 import torch
 from benchmarl.models import MlpConfig
-from support.benchmarl_requests import VARIANTS, config_of
+from support.benchmarl_requests import MODELS, config_of
 from support.experiments import experiment
 from torch import nn
 from torchrl.objectives import LossModule
@@ -92,7 +92,7 @@ def built(module):
     return module._parameters.values() if not module._modules else module.parameters()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_torch_initialisation_stays_within_its_bounds(variant, tmp_path):
     for model in members(setup(tmp_path, variant, "isac", True, init="torch")):
         if variant not in ("hypermarl_mlp", "hypermarl_lowrank"):  # which generate sums
@@ -107,15 +107,9 @@ def test_other_models_are_left_alone(tmp_path, monkeypatch):
 
 
 def test_torchrl_still_destroys_the_initialisation(tmp_path, monkeypatch):
-    """The reason for the wrap. When this fails, torchrl has mended it: delete ``ensembles``."""
+    """The reason for the wrap. When this fails, torchrl has mended it: delete the patch."""
     original = LossModule.convert_to_functional.__wrapped__
     monkeypatch.setattr(LossModule, "convert_to_functional", original)
     for model in members(setup(tmp_path, "nops", "isac", True)):
         weight = model.generate()[1].weight[0]
         assert (weight @ weight.T - 2 * torch.eye(8)).abs().max() > 0.5
-
-
-def test_installing_twice_wraps_once():
-    wrapped = LossModule.convert_to_functional
-    ensembles.install()
-    assert LossModule.convert_to_functional is wrapped

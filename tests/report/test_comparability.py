@@ -1,11 +1,10 @@
 """Settings that differ, and warnings."""
 
 import pytest
-from support.recorded_runs import config, host_run, own_run
+from support.recorded_runs import benchmarl_run, config, own_run
 
-from benchmarl_hyper.report.comparability import listed, warnings
+from benchmarl_hyper.report.comparability import common, differences, listed, warnings
 from benchmarl_hyper.report.reading.results import read
-from benchmarl_hyper.report.settings import common, differences, flat
 from benchmarl_hyper.report.statistics.scores import grouped
 
 
@@ -18,10 +17,6 @@ def pair(base, a=None, b=None, **record):
     for seed in range(3):
         own_run(base, "nops", seed, settings=config(seed, model="nops", **(a or {})))
         own_run(base, "mlp", seed, settings=config(seed, model="mlp", **(b or {})), **record)
-
-
-def test_nested_settings_have_dotted_names():
-    assert flat({"a": {"b": [1], "c": {}}, "d": None}) == {"a.b": "[1]", "a.c": "{}", "d": "null"}
 
 
 def test_a_fair_comparison_is_not_flagged(tmp_path):
@@ -61,8 +56,8 @@ def test_a_difference_of_two_tasks_is_told_once(tmp_path):
 
 def test_sharing_is_in_the_labels_of_the_host(tmp_path):
     for seed in range(3):
-        host_run(tmp_path / f"a{seed}", seed, settings=config(seed, model="mlp", shared=True))
-        host_run(tmp_path / f"b{seed}", seed, settings=config(seed, model="mlp", shared=False))
+        benchmarl_run(tmp_path / f"a{seed}", seed, settings=config(seed, model="mlp", shared=True))
+        benchmarl_run(tmp_path / f"b{seed}", seed, settings=config(seed, model="mlp", shared=False))
     assert warned(tmp_path) == ""
 
 
@@ -98,7 +93,7 @@ def test_missing_and_few_seeds(tmp_path):
 def test_episodes_versions_and_unknown_settings(tmp_path):
     own_run(tmp_path, "nops", returns=[[1.0]], versions={"torch": "1"})
     own_run(tmp_path, "fups", returns=[[1.0, 2.0]], versions={"torch": "2"})
-    host_run(tmp_path / "h", hydra=False)
+    benchmarl_run(tmp_path / "h", hydra=False)
     text = warned(tmp_path)
     assert "different numbers of episodes: 1 in ippo_nops; 2 in ippo, ippo_fups." in text
     assert "different versions of torch: 2 in 1 runs, 1 in 1 runs." in text

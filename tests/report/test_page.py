@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from support.recorded_runs import config, host_run, own_run
+from support.recorded_runs import benchmarl_run, config, own_run
 
 from benchmarl_hyper import report
 from benchmarl_hyper.report.__main__ import main
@@ -42,7 +42,9 @@ def written(tmp_path_factory):
     suite(base, measured=True)
     own_run(base, "hypermarl_mlp", 0, status="failed", error="Traceback\nValueError: <no>")
     for seed in range(3):
-        host_run(base / "host" / str(seed), seed, [[0.0], [0.3]], config(seed, model="mlp", lr=9.0))
+        benchmarl_run(
+            base / "host" / str(seed), seed, [[0.0], [0.3]], config(seed, model="mlp", lr=9.0)
+        )
     return report.write([base])
 
 

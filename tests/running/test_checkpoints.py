@@ -6,8 +6,8 @@ from support.experiments import experiment, two_groups
 from support.run_folders import checkpoint_in, contents
 
 from benchmarl_hyper.diagnostics.callbacks import SndCallback
-from benchmarl_hyper.export.agent_networks import policy_model
 from benchmarl_hyper.running.checkpoints import reopened
+from benchmarl_hyper.running.experiment_parts import policy_model
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from support.experiments import ALGORITHMS, TASKS, experiment
 from torch import Tensor
 
 from benchmarl_hyper import DicoCallback, KaleidoscopeCallback, SepsCallback
+from benchmarl_hyper.running.callbacks import EndCallback
 from benchmarl_hyper.running.checkpoints import checkpoints_in
-from benchmarl_hyper.running.experiment import EndCallback, ResumableExperiment, derived_seed
+from benchmarl_hyper.running.experiment import ResumableExperiment, derived_seed
 
 
 def flat(value, prefix=()):

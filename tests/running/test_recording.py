@@ -7,12 +7,12 @@ from benchmarl.experiment import Experiment
 from support.experiments import experiment
 from support.run_folders import checkpoint_in
 
+from benchmarl_hyper.run_files import write_whole
 from benchmarl_hyper.running.recording import (
     ResultsCallback,
     ResultsWriter,
     log_scalars,
     record_matrix,
-    write_whole,
 )
 
 

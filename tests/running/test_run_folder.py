@@ -9,7 +9,8 @@ import pytest
 import torch
 import yaml
 
-from benchmarl_hyper.running.run_folder import RunFolder, rewind
+from benchmarl_hyper.running.rewind import rewind
+from benchmarl_hyper.running.run_folder import RunFolder
 
 SETTINGS = {"experiment": {"lr": 0.1, "train_device": "cpu"}, "model": {"name": "nops"}, "seed": 0}
 

@@ -9,7 +9,7 @@ from benchmarl.hydra_config import load_experiment_config_from_hydra
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from benchmarl_hyper.models.common.generated_mlp import CONF
+from benchmarl_hyper.conf_files import CONF
 from benchmarl_hyper.running.sweep import jobs
 
 SUITES = sorted(path.stem for path in (CONF / "suite").glob("*.yaml"))

@@ -4,14 +4,21 @@ import torch
 from tensordict import TensorDict
 from torchrl.data import Composite, Unbounded
 
-from benchmarl_hyper.models.common.recurrent import RECURRENT_CONFIGS
-from benchmarl_hyper.models.hypermarl.ablations import ABLATION_CONFIGS
-from benchmarl_hyper.models.hypermarl.models import CONFIGS
+from benchmarl_hyper import GeneratedMlp
+from benchmarl_hyper.models.common.recurrent import RecurrentConfig
+from benchmarl_hyper.models.hypermarl import ablations
+from benchmarl_hyper.registry import CONFIGS
 
-VARIANTS = {config.variant(): config for config in CONFIGS}
-RECURRENT = {config.variant(): config for config in RECURRENT_CONFIGS}
-ABLATIONS = {config.variant(): config for config in ABLATION_CONFIGS}
-ALL_VARIANTS = VARIANTS | RECURRENT | ABLATIONS
+ALL_MODELS = {config.model_name(): config for config in CONFIGS}
+RECURRENT = {name: c for name, c in ALL_MODELS.items() if issubclass(c, RecurrentConfig)}
+ABLATIONS = {name: c for name, c in ALL_MODELS.items() if c.__module__ == ablations.__name__}
+# One plain network per agent, as policy and as critic
+MODELS = {
+    name: config
+    for name, config in ALL_MODELS.items()
+    if issubclass(config.associated_class(), GeneratedMlp)
+    and name not in RECURRENT.keys() | ABLATIONS.keys()
+}
 
 
 def config_of(variant, **changes):
@@ -19,7 +26,7 @@ def config_of(variant, **changes):
     values = {"num_cells": [8, 8]}
     if variant in RECURRENT:
         values |= {"encoder_cells": [7], "hidden_size": 6}
-    shipped = ALL_VARIANTS[variant].get_from_yaml()
+    shipped = ALL_MODELS[variant].get_from_yaml()
     return type(shipped)(**{**shipped.__dict__, **values, **changes})
 
 

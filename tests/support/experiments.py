@@ -31,6 +31,13 @@ def two_groups():
 
 
 TASKS = {"one_group": one_group, "two_groups": two_groups, "global_state": tiny_task}
+# Every algorithm on every kind of task, except for what fails in BenchMARL itself
+MATRIX = [
+    (algorithm, continuous, task)
+    for algorithm, continuous in ALGORITHMS
+    for task in TASKS
+    if (algorithm, continuous, task) != ("masac", False, "two_groups")
+]
 
 
 def algorithm_config(name, **changes):

@@ -80,7 +80,7 @@ class Recorder(Callback):
 
     def on_train_end(self, training_td, group):
         self.orders.setdefault(group, []).append(list(self.experiment.losses[group].order))
-        self.training.setdefault(group, []).append(training_td)
+        self.training.setdefault(group, []).append(training_td.reshape(-1))  # a step each
 
     def __getstate__(self):
         return {**self.__dict__, "experiment": None}

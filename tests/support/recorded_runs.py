@@ -4,6 +4,9 @@ import json
 
 import yaml
 
+from benchmarl_hyper.report.reading.results import read
+from benchmarl_hyper.report.statistics.scores import grouped
+
 
 def results(task, label, seed, returns, every=100, absolute=None, extra=None):
     """BenchMARL's JSON: ``returns`` has the episodes of each evaluation."""
@@ -86,7 +89,7 @@ def own_run(
     return folder
 
 
-def host_run(
+def benchmarl_run(
     base,
     seed=0,
     returns=((0.0, 1.0), (1.0, 2.0)),
@@ -116,3 +119,13 @@ def host_run(
         content = {"hydra": {"runtime": {"choices": chosen}}}
         (base / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(content))
     return base
+
+
+def diagnostic(frames, name, **value):
+    """A line of diagnostics.jsonl."""
+    return {"frames": frames, "group": "agents", "name": name, **value}
+
+
+def groups_of(folder):
+    """Runs below a folder, by task and label."""
+    return grouped(read([folder]).runs)

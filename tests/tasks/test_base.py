@@ -11,14 +11,14 @@ from benchmarl.hydra_config import load_task_config_from_hydra
 from benchmarl.models import MlpConfig
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
-from support.benchmarl_requests import VARIANTS
+from support.benchmarl_requests import MODELS
 from support.experiments import experiment
 from torch import nn
 from torchrl.envs import check_env_specs
 
 from benchmarl_hyper import registry
+from benchmarl_hyper.conf_files import CONF
 from benchmarl_hyper.tasks import TASKS
-from benchmarl_hyper.tasks.base import CONF
 
 NAMES = {f"{task.associated_class().family}/{task.name.lower()}": task for task in TASKS}
 
@@ -172,7 +172,7 @@ def test_trains(task, tmp_path):
 
 
 @SHORT
-@pytest.mark.parametrize("model", [*VARIANTS, "mlp"])
+@pytest.mark.parametrize("model", [*MODELS, "mlp"])
 @pytest.mark.parametrize("algorithm", ["ippo", "mappo"])
 def test_trains_with_every_model(one_of_a_family, algorithm, model, tmp_path):
     train(one_of_a_family, MLP_CONFIG if model == "mlp" else model, tmp_path, algorithm)

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from benchmarl_hyper.weights.embedding import AgentEmbedding, principal_axes
+from benchmarl_hyper.diagnostics.callbacks import principal_axes
+from benchmarl_hyper.weights.embedding import AgentEmbedding
 
 
 def test_one_hot_is_a_buffer():

@@ -31,7 +31,7 @@ class OwnModels(Model):
         input_spec: of the whole group.
         output_spec: of the whole group.
         n_agents: models to build.
-        **host: what else BenchMARL passes to a model.
+        **kwargs: what else BenchMARL passes to a model.
 
     Raises:
         ValueError: for a GNN.
@@ -43,14 +43,14 @@ class OwnModels(Model):
         input_spec: Composite,
         output_spec: Composite,
         n_agents: int,
-        **host: Any,
+        **kwargs: Any,
     ):
         specs = {"input_spec": input_spec, "output_spec": output_spec}
-        super().__init__(**specs, n_agents=n_agents, **host, model_index=0, is_critic=False)
+        super().__init__(**specs, n_agents=n_agents, **kwargs, model_index=0, is_critic=False)
         _check_reads_one_agent(config)
         models = [
             config.get_model(
-                **{key: _of_agent(spec, i) for key, spec in specs.items()}, n_agents=1, **host
+                **{key: _of_agent(spec, i) for key, spec in specs.items()}, n_agents=1, **kwargs
             )
             for i in range(n_agents)
         ]
@@ -98,9 +98,9 @@ class OwnModelsConfig:
 
     config: ModelConfig
 
-    def get_model(self, **host: Any) -> OwnModels:
+    def get_model(self, **kwargs: Any) -> OwnModels:
         """As :meth:`benchmarl.models.common.ModelConfig.get_model`."""
-        return OwnModels(self.config, **host)
+        return OwnModels(self.config, **kwargs)
 
 
 def _of_agent(spec: Composite, i: int) -> Composite:

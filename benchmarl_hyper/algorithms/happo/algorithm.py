@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import MISSING, dataclass, replace
+from dataclasses import MISSING, dataclass
 from typing import Any
 
 from benchmarl.algorithms import Mappo, MappoConfig
@@ -15,7 +15,7 @@ from torchrl.objectives import ValueEstimators
 
 from benchmarl_hyper.algorithms.happo.actors import OwnModelsConfig
 from benchmarl_hyper.algorithms.happo.loss import HappoLoss
-from benchmarl_hyper.models.common.generated_mlp import CONF
+from benchmarl_hyper.conf_files import CONF
 
 ADVANTAGE_EPS = 1e-5  # HARL's
 
@@ -73,19 +73,14 @@ class Happo(Mappo):
         batch = super().process_batch(group, batch)
         key = (group, "advantage")
         batch.set(key, self._of_team(batch.get(key)))
-        order, config = self._draw_order(group), self.experiment.config
+        order, config = self._draw_order(group), self.experiment_config
         steps_per_pass = -(-config.train_batch_size(True) // config.train_minibatch_size(True))
         passes = config.n_optimizer_steps(True)
         self.get_loss_and_updater(group)[0].begin(order, passes * steps_per_pass)
-        # BenchMARL asks for the number of passes next, and not again for this batch: until the
-        # first step, it is one for the turns of all agents. What the user set is not written to.
-        self._users_config = config
-        self.experiment.config = replace(config, on_policy_n_minibatch_iters=passes * len(order))
         return batch
 
     def process_loss_vals(self, group: str, loss_vals: TensorDictBase) -> TensorDictBase:
         """As MAPPO; the critic's loss is left out, so that it rests, but for the first turn."""
-        self.experiment.config = self._users_config
         self.get_loss_and_updater(group)[0].step()
         loss_vals = super().process_loss_vals(group, loss_vals)
         if not loss_vals["loss_critic"].requires_grad:

@@ -49,6 +49,11 @@ class HappoLoss(ClipPPOLoss):
         """
         self.order, self.calls_per_turn, self.calls = order, calls_per_turn, 0
 
+    @property
+    def steps_per_call(self) -> int:
+        """How many optimiser steps are taken where BenchMARL takes one: one for each agent."""
+        return len(self.order)
+
     def step(self) -> None:
         """Count one optimiser step; after the last of a turn it is the next agent's."""
         self.calls += 1

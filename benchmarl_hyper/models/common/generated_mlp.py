@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from benchmarl.models.common import Model, ModelConfig, parse_model_config
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor, nn
 
-import benchmarl_hyper.conf
+from benchmarl_hyper.conf_files import CONF, read_yaml
 from benchmarl_hyper.models.common.rollout_cache import once
 from benchmarl_hyper.weights.initialisation import HIDDEN_GAIN, SCHEMES, LayerSpec, layer_specs
-from benchmarl_hyper.weights.layers import Layer, LowRankLayer, target_mlp
-
-CONF = Path(benchmarl_hyper.conf.__file__).parent
+from benchmarl_hyper.weights.layers import Layer, target_mlp
 
 Generator = Callable[[int, Sequence[LayerSpec]], nn.Module]
 
@@ -49,7 +46,7 @@ class GeneratedMlp(Model):
         init: ``"orthogonal"`` (as published) or ``"torch"`` (as BenchMARL's ``mlp``).
         out_gain: gain of the last layer; None for 0.01 in policies, 1 in critics, sqrt(2) between
             the models of a sequence.
-        **host: what BenchMARL passes to every :class:`~benchmarl.models.common.Model`.
+        **kwargs: what BenchMARL passes to every :class:`~benchmarl.models.common.Model`.
 
     Raises:
         ValueError: if an input does not have ``num_feature_dims`` feature dimensions, if one output
@@ -57,7 +54,7 @@ class GeneratedMlp(Model):
             activation has parameters.
     """
 
-    one_network = False  # whether all agents run the same weights
+    agents_alike = False  # whether all agents put out the same for the same input
 
     def __init__(
         self,
@@ -69,10 +66,10 @@ class GeneratedMlp(Model):
         num_feature_dims: int,
         init: str,
         out_gain: float | None,
-        **host: Any,
+        **kwargs: Any,
     ):
         self.num_feature_dims = num_feature_dims  # before super(), which calls _perform_checks
-        super().__init__(**host)
+        super().__init__(**kwargs)
         self.read_keys = list(self.in_keys)
         self.sizes = [self._in_features(), *num_cells, self.output_leaf_spec.shape[-1]]
         gain = self._default_gain() if out_gain is None else out_gain
@@ -101,7 +98,7 @@ class GeneratedMlp(Model):
         layers = {
             str(2 * i): {
                 "weight": weight.mT.expand(self.n_agents, -1, -1),
-                "bias": bias.expand(self.n_agents, -1),
+                "bias": bias.squeeze(1).expand(self.n_agents, -1),
             }
             for i, (weight, bias) in enumerate(self.generate())
         }
@@ -139,10 +136,10 @@ class GeneratedMlp(Model):
 
     def _run_agents(self, x: Tensor, own_inputs: bool) -> Tensor:
         """From ``[*batch, n, in]``, or ``[*batch, in]``, to ``[*batch, n, out]`` or without n."""
-        if own_inputs and x.dim() == 3 and not self.one_network:
+        if own_inputs and x.dim() == 3 and not self.agents_alike:
             return self._run_networks(x.transpose(0, 1)).transpose(0, 1)
         batch = x.shape[: -2 if own_inputs else -1]
-        if own_inputs and not self.one_network:
+        if own_inputs and not self.agents_alike:
             flat = x.reshape(-1, self.n_agents, self.sizes[0])
             return self._run_agents(flat, own_inputs).reshape(*batch, self.n_agents, -1)
         y = self._run_networks(x.reshape(1, -1, self.sizes[0]))
@@ -153,14 +150,8 @@ class GeneratedMlp(Model):
         return y.expand(self.n_agents, -1, -1).transpose(0, 1).reshape(*batch, self.n_agents, -1)
 
     def _run_networks(self, x: Tensor) -> Tensor:
-        return target_mlp(x, self._layers(x.size(1)), self._activate)
-
-    def _layers(self, n_rows: int) -> Sequence[Layer | LowRankLayer]:
-        """What to run ``n_rows`` inputs per network on."""
-        return once(self._generated, self.generator)
-
-    def _generated(self) -> list[Layer]:
-        return [Layer(weight, bias.unsqueeze(1)) for weight, bias in self.generator()]
+        """From ``[n or 1, rows, in]`` to ``[n or 1, rows, out]``."""
+        return target_mlp(x, once(self.generator, self.generator), self._activate)
 
     def _perform_checks(self) -> None:
         super()._perform_checks()
@@ -173,7 +164,7 @@ class GeneratedMlp(Model):
                     f"{'per agent' if self.input_has_agent_dim else 'of a global state'}; for an "
                     "image, put a cnn layer in front, in a sequence (model=sequence)"
                 )
-        if not (self.output_has_agent_dim or self.one_network or self.n_agents == 1):
+        if not (self.output_has_agent_dim or self.agents_alike or self.n_agents == 1):
             raise ValueError(
                 f"critic of group '{self.agent_group}' is asked for one output for all agents, but "
                 f"{type(self).__name__} gives each of the {self.n_agents} agents its own; set "
@@ -223,7 +214,7 @@ class GeneratedMlpConfig(ModelConfig):
             )
 
     @classmethod
-    def variant(cls) -> str:
+    def model_name(cls) -> str:
         """The name in the registry, in YAML and on the command line: ``FupsId`` is ``fups_id``."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.associated_class().__name__).lower()
 
@@ -234,17 +225,10 @@ class GeneratedMlpConfig(ModelConfig):
         Args:
             path: a YAML file with any of the keys; None for the shipped values alone.
         """
-        values = read_yaml(CONF / "model" / "layers" / f"{cls.variant()}.yaml")
+        values = read_yaml(CONF / "model" / "layers" / f"{cls.model_name()}.yaml")
         if path is not None:
             values |= read_yaml(Path(path))
         return cls(**parse_model_config(values))
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The values of a YAML file, without what is there for Hydra."""
-    values = yaml.safe_load(path.read_text()) or {}
-    values.pop("defaults", None)
-    return values
 
 
 def redraw(parts: nn.Module) -> None:

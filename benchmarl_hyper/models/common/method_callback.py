@@ -5,24 +5,18 @@ A method is a way of sharing that is more than a model: something happens betwee
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarl.experiment import Callback
 from benchmarl.models.common import Model
-from tensordict.nn import TensorDictParams
-from tensordict.utils import NestedKey
-from torch import Tensor
-from torchrl.objectives import LossModule
 
-from benchmarl_hyper.models.common.generated_mlp import CONF, read_yaml
-from benchmarl_hyper.running.recording import without_experiment
+from benchmarl_hyper.conf_files import CONF, read_yaml
+from benchmarl_hyper.running.callbacks import RunCallback
 
 M = TypeVar("M", bound=Model)
 
 
-class MethodCallback(Callback):
+class MethodCallback(RunCallback):
     """A callback whose arguments are the keys of ``conf/method/<name>.yaml``, and typed."""
 
     @classmethod
@@ -65,33 +59,3 @@ class MethodCallback(Callback):
                 )
             models[group] = found[0]
         return models
-
-    def __getstate__(self) -> dict[str, Any]:
-        return without_experiment(self)
-
-
-def buffers(loss: LossModule, name: str) -> Iterator[tuple[TensorDictParams, NestedKey]]:
-    """All buffers of a name in a loss: in networks, ensembles and targets.
-
-    Args:
-        loss: whose parameters and buffers are looked through.
-        name: the last part of the buffers' keys.
-
-    Returns:
-        Those that hold one, and its key.
-    """
-    for params in loss.children():
-        if isinstance(params, TensorDictParams):
-            yield from ((params, key) for key in params.keys(True, True) if key[-1] == name)
-
-
-def write_buffers(loss: LossModule, name: str, value: Tensor) -> None:
-    """Write to all of these, in place.
-
-    Args:
-        loss: see :func:`buffers`.
-        name: see :func:`buffers`.
-        value: of the shape of the buffer in one network.
-    """
-    for params, key in buffers(loss, name):
-        params[key].data.copy_(value)

@@ -18,14 +18,6 @@ from benchmarl_hyper.models.common.generated_mlp import (
     check_sizes,
     redraw,
 )
-from benchmarl_hyper.models.hypermarl.models import (
-    Fups,
-    FupsConfig,
-    HypermarlMlp,
-    HypermarlMlpConfig,
-    Nops,
-    NopsConfig,
-)
 from benchmarl_hyper.weights.initialisation import (
     HIDDEN_GAIN,
     LayerSpec,
@@ -34,7 +26,7 @@ from benchmarl_hyper.weights.initialisation import (
     orthogonal_,
 )
 from benchmarl_hyper.weights.layers import target_mlp
-from benchmarl_hyper.weights.rows import IdRows, Rows, Table
+from benchmarl_hyper.weights.rows import Rows, Table
 
 
 class Gru(MultiAgentGRU):
@@ -141,7 +133,7 @@ class Recurrent(GeneratedMlp):
         *batch, n, features = z.shape
         steps = batch[-1] if hidden is None else 1
         z = z.reshape(-1, steps, n, features)
-        is_init = tensordict.get("is_init").reshape(-1, steps, 1, 1).expand(-1, -1, n, -1)
+        is_init = self._is_init(tensordict).reshape(-1, steps, 1, 1).expand(-1, -1, n, -1)
         shape = len(z), n, *self.state_shape
         h = z.new_zeros(shape) if hidden is None else hidden.reshape(shape)
         y, h = self.gru.run_net(z, is_init, h)
@@ -151,6 +143,17 @@ class Recurrent(GeneratedMlp):
         if hidden is not None:
             tensordict.set(("next", *self.hidden_key), h.view_as(hidden))
         return tensordict
+
+    def _is_init(self, tensordict: TensorDictBase) -> Tensor:
+        is_init = tensordict.get("is_init", None)
+        if is_init is None:
+            raise ValueError(
+                f"{type(self).__name__} of group '{self.agent_group}' is recurrent and needs to "
+                "know where episodes begin, which BenchMARL records only where the policy is "
+                "recurrent; choose a recurrent policy, for example model=layers/hypermarl_gru, or "
+                "another critic, for example model@critic_model=layers/hypermarl_mlp"
+            )
+        return is_init
 
     def _encode(self, x: Tensor) -> Tensor:
         """What the GRU reads, ``[*batch, n, features]``, or with 1 for n if it is all the same."""
@@ -202,89 +205,3 @@ def hidden_name(model_index: int) -> str:
         model_index: place in a sequence of models.
     """
     return f"_hidden_gru_{model_index}"
-
-
-class FupsGru(Recurrent, Fups):
-    """BenchMARL's shared ``gru``, behind an encoder: everything is shared, and there is no id."""
-
-
-@dataclass(kw_only=True)
-class FupsGruConfig(RecurrentConfig, FupsConfig):
-    """Configuration of :class:`FupsGru`."""
-
-    @staticmethod
-    def associated_class() -> type[FupsGru]:
-        """The model."""
-        return FupsGru
-
-
-class FupsIdGru(Recurrent, Fups):
-    """Everything is shared, and the encoder reads a one-hot agent id next to the observation."""
-
-    one_network = False  # as a whole; the one behind the GRU is
-    id_at_input = True
-
-    def _make_encoder(self, specs: Sequence[LayerSpec]) -> Table:
-        first, *others = specs
-        with_id = IdRows(self.n_agents, first, use_observation=True)
-        return Table([with_id, *super()._make_encoder(others)])
-
-
-@dataclass(kw_only=True)
-class FupsIdGruConfig(RecurrentConfig, FupsConfig):
-    """Configuration of :class:`FupsIdGru`.
-
-    Raises:
-        ValueError: without an encoder, which reads the id.
-    """
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.encoder_cells:
-            raise ValueError(
-                "encoder_cells of fups_id_gru must not be empty, since the encoder reads the id; "
-                "give it a layer, for example encoder_cells=[128]"
-            )
-
-    @staticmethod
-    def associated_class() -> type[FupsIdGru]:
-        """The model."""
-        return FupsIdGru
-
-
-class NopsGru(Recurrent, Nops):
-    """Nothing is shared: an encoder, a GRU and a network per agent."""
-
-    own_memory = True
-
-
-@dataclass(kw_only=True)
-class NopsGruConfig(RecurrentConfig, NopsConfig):
-    """Configuration of :class:`NopsGru`."""
-
-    @staticmethod
-    def associated_class() -> type[NopsGru]:
-        """The model."""
-        return NopsGru
-
-
-class HypermarlGru(Recurrent, HypermarlMlp):
-    """Recurrent HyperMARL: the hypernetwork writes the networks behind a shared GRU."""
-
-
-@dataclass(kw_only=True)
-class HypermarlGruConfig(RecurrentConfig, HypermarlMlpConfig):
-    """Configuration of :class:`HypermarlGru`."""
-
-    @staticmethod
-    def associated_class() -> type[HypermarlGru]:
-        """The model."""
-        return HypermarlGru
-
-
-RECURRENT_CONFIGS: tuple[type[RecurrentConfig], ...] = (
-    FupsGruConfig,
-    FupsIdGruConfig,
-    NopsGruConfig,
-    HypermarlGruConfig,
-)

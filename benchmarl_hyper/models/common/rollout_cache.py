@@ -24,14 +24,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
 from typing import Any, NamedTuple
 
 import torch
 from tensordict import is_batchedtensor
 from torch import Tensor, nn
-from torchrl.collectors import SyncDataCollector
-from torchrl.envs import EnvBase
 
 
 class _Kept(NamedTuple):
@@ -96,24 +93,6 @@ def once(make: Make, module: nn.Module) -> Any:
     return made
 
 
-def install() -> None:
-    """Wrap the rollouts of torchrl's collector and environments, once."""
-    for cls in (SyncDataCollector, EnvBase):
-        owner = next(parent for parent in cls.__mro__ if "rollout" in vars(parent))
-        if not hasattr(owner.rollout, "_benchmarl_hyper"):
-            owner.rollout = _as_rollout(owner.rollout)
-
-
-def _as_rollout(method: Callable) -> Callable:
-    @wraps(method)
-    def rollout(*args: Any, **kwargs: Any) -> Any:
-        with fixed_parameters():
-            return method(*args, **kwargs)
-
-    rollout._benchmarl_hyper = True  # type: ignore[attr-defined]
-    return rollout
-
-
 def _is_capturing() -> bool:
     return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
@@ -131,6 +110,3 @@ def _sources(module: nn.Module) -> list[tuple[dict[str, Any], str, Tensor, int]]
                 if tensor is not None:
                     sources.append((place, name, tensor, tensor._version))
     return sources
-
-
-install()

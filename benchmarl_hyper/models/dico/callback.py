@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor
 
-from benchmarl_hyper.export.agent_networks import policy_model
 from benchmarl_hyper.models.common.method_callback import MethodCallback
 from benchmarl_hyper.models.dico.model import Dico
+from benchmarl_hyper.running.experiment_parts import policy_model
 
 
 class DicoCallback(MethodCallback):
@@ -24,6 +24,8 @@ class DicoCallback(MethodCallback):
     Args:
         action_loss_lr: of this Adam; None for no such loss.
     """
+
+    not_pickled: ClassVar = {"optimisers": {}}
 
     def __init__(self, action_loss_lr: float | None):
         super().__init__()
@@ -68,9 +70,6 @@ class DicoCallback(MethodCallback):
         self.optimisers[group].step()
         self.optimisers[group].zero_grad()
         return loss.detach()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "optimisers": {}}
 
 
 def action_space_loss(loc: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from torchrl.data import Composite, Unbounded
 
 from benchmarl_hyper.measures.diversity import snd, w2_distances
 from benchmarl_hyper.models.common.generated_mlp import GeneratedMlpConfig
-from benchmarl_hyper.models.hypermarl.models import Fups, Nops
+from benchmarl_hyper.models.fups import Fups
+from benchmarl_hyper.models.nops import Nops
 from benchmarl_hyper.weights.layers import target_mlp
 
 SHARED, UNCONSTRAINED = 0, -1  # values of desired_snd that are no target
@@ -45,7 +46,7 @@ class Dico(Model):
         num_feature_dims: trailing dimensions of an input that are features.
         init: initial weights.
         out_gain: of the last layers.
-        **host: what BenchMARL passes to every model.
+        **kwargs: what BenchMARL passes to every model.
 
     Raises:
         ValueError: for what is not a policy of the whole group, for discrete actions, and for
@@ -68,9 +69,9 @@ class Dico(Model):
         num_feature_dims: int,
         init: str,
         out_gain: float | None,
-        **host: Any,
+        **kwargs: Any,
     ):
-        super().__init__(**host)
+        super().__init__(**kwargs)
         networks: dict[str, Any] = {
             "num_cells": num_cells,
             "activation_class": activation_class,
@@ -78,7 +79,7 @@ class Dico(Model):
             "num_feature_dims": num_feature_dims,
             "init": init,
             "out_gain": out_gain,
-            **host,
+            **kwargs,
         }
         space = self._action_space()
         self.register_buffer("low", space.low.to(self.device))

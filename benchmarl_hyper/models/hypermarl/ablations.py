@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from benchmarl_hyper.models.common.generated_mlp import GeneratedMlpConfig, check_sizes
+from benchmarl_hyper.models.common.generated_mlp import check_sizes
+from benchmarl_hyper.models.hypermarl.hypernetwork import Hypernetwork
 from benchmarl_hyper.models.hypermarl.models import HypermarlMlp, HypermarlMlpConfig
 from benchmarl_hyper.weights.initialisation import LayerSpec, lecun_normal_head_
 from benchmarl_hyper.weights.layers import target_mlp
-from benchmarl_hyper.weights.rows import Hypernetwork
 
 
 class HypermarlNoGd(HypermarlMlp):
@@ -141,6 +141,3 @@ class HypermarlNoRfConfig(HypermarlMlpConfig):
     def associated_class() -> type[HypermarlNoRf]:
         """The model."""
         return HypermarlNoRf
-
-
-ABLATION_CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (HypermarlNoGdConfig, HypermarlNoRfConfig)

@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarl_hyper.weights.initialisation import LayerSpec, orthogonal_, scaled_
+from benchmarl_hyper.models.hypermarl.hypernetwork import Codes
+from benchmarl_hyper.weights.initialisation import LayerSpec, orthogonal_
 from benchmarl_hyper.weights.layers import Layer, LowRankLayer
-from benchmarl_hyper.weights.rows import Codes
 
-# Measured on a CPU: full weights that fit into its cache are faster than factors of them, and so
-# are those of small layers.
-MANY_WEIGHTS, LARGE_LAYER = 2**20, 2**15
+CACHED = 2**20  # numbers of four bytes in 4 MiB, a core's share of a processor's cache
 
 
 class LowRankHead(nn.Module):
     """Linear map from codes to the layers of every agent's network.
 
     ``W_i = W + A_i B_i``, where ``W`` is learned and shared by all agents, and where ``A_i``,
-    ``B_i`` and the biases are linear in the code, with offsets. Where factors would have more than
-    half the numbers of a matrix, ``W_i`` itself is linear in the code, and its offset is the base.
-    One matrix writes all of them: one product, and slices of it are the layers.
+    ``B_i`` and the biases are linear in the code, with offsets. Where the factors would have more
+    than half the numbers of a matrix, ``W_i`` itself is linear in the code, and its offset is the
+    base. One matrix writes all layers in one product; the layers are slices of it.
 
     Args:
         n_codes: length of a code.
         specs: the target layers.
-        rank: inner size of the products; no more than a layer's smaller side.
+        rank: inner size of the products; at most a layer's smaller side.
     """
 
     def __init__(self, n_codes: int, specs: Sequence[LayerSpec], rank: int):
         super().__init__()
         ranks = [min(rank, i, o) for i, o, _ in specs]
+        self.specs = specs
         self.ranks = [
             r if 2 * r * (i + o) <= i * o else None
             for (i, o, _), r in zip(specs, ranks, strict=True)
         ]
-        self.specs = [with_room(spec, r) for spec, r in zip(specs, self.ranks, strict=True)]
         self.sizes: list[int] = []
         for (i, o, _), r in zip(specs, self.ranks, strict=True):
             self.sizes += [i * o, o] if r is None else [i * r, r * o, o]
@@ -56,9 +53,9 @@ class LowRankHead(nn.Module):
     def reset_parameters(self) -> None:
         """Draw each row anew, in place.
 
-        Left factors have orthonormal columns, right factors and bases are drawn like the layer,
-        with room for each other, and biases as in one such layer. So codes of unit length write
-        matrices that have, on average, the Frobenius norm of the layer.
+        Left factors have orthonormal columns; right factors and bases are drawn like the layer and
+        then scaled by :func:`share_norm_`. So codes of unit length write matrices that have, on
+        average, the Frobenius norm of the layer. Biases start like those of one such layer.
         """
         rows, offsets = self.layers(self.weight), self.layers(self.offset)
         for row, offset, spec in zip(rows, offsets, self.specs, strict=True):
@@ -68,25 +65,28 @@ class LowRankHead(nn.Module):
                 offset.left.zero_()
                 offset.right.zero_()
                 spec.initialise(offset.base, offset.bias)
+                share_norm_(row.right, offset.base)
             elif isinstance(row, Layer) and isinstance(offset, Layer):
                 spec.initialise(row.weight, row.bias)
                 spec.initialise(offset.weight, offset.bias)
+                share_norm_(row.weight, offset.weight)
             row.bias.zero_()
 
     def layers(self, rows: Tensor) -> list[Layer | LowRankLayer]:
-        """The layers that are written in rows ``[n, sum of sizes]``."""
+        """Return the layers that are written in rows ``[n, sum of sizes]``."""
         parts, bases = iter(rows.split(self.sizes, dim=1)), iter(self.base)
         layers: list[Layer | LowRankLayer] = []
         for (i, o, _), r in zip(self.specs, self.ranks, strict=True):
             if r is None:
-                layers.append(Layer(next(parts).view(-1, i, o), next(parts)))
+                weight, bias = next(parts).view(-1, i, o), next(parts).unsqueeze(1)
+                layers.append(Layer(weight, bias))
             else:
                 left, right = next(parts).view(-1, i, r), next(parts).view(-1, r, o)
-                layers.append(LowRankLayer(next(bases), left, right, next(parts)))
+                layers.append(LowRankLayer(next(bases), left, right, next(parts).unsqueeze(1)))
         return layers
 
     def forward(self, code: Tensor) -> list[Layer | LowRankLayer]:
-        """The layers for codes ``[n_agents, n_codes]``, first layer first."""
+        """Return the layers for codes ``[n_agents, n_codes]``, first layer first."""
         return self.layers(torch.addmm(self.offset, code, self.weight))
 
 
@@ -97,42 +97,42 @@ class LowRankHypernetwork(Codes):
         n_agents: number of agents.
         specs: the target layers.
         rank: see :class:`LowRankHead`.
-        **codes: see :class:`~benchmarl_hyper.weights.rows.Codes`.
+        **codes: see :class:`~benchmarl_hyper.models.hypermarl.hypernetwork.Codes`.
 
     Attributes:
-        few_rows: up to so many inputs per agent, :meth:`factors` are faster than full weights.
+        few_rows: the largest number of inputs per agent for which :meth:`factors` run faster than
+            full weights. An input costs them ``r (in + out)`` products more, and spares each agent
+            the reading of ``in out`` weights, unless a cache holds the weights of all agents.
     """
 
     def __init__(self, n_agents: int, specs: Sequence[LayerSpec], rank: int, **codes: Any):
         super().__init__(n_agents, n_trunks=1, **codes)
         self.head = LowRankHead(self.n_codes, specs, rank)
-        is_many = n_agents * sum(i * o for i, o, _ in specs) >= MANY_WEIGHTS
-        self.few_rows = is_many * max(i * o // (4 * (i + o)) for i, o, _ in specs)
-        self.is_large = [i * o >= LARGE_LAYER for i, o, _ in specs]
+        sizes = zip(specs, self.head.ranks, strict=True)
+        products = [(i, o, r) for (i, o, _), r in sizes if r is not None]
+        saved, spent = sum(i * o for i, o, _ in products), sum(r * (i + o) for i, o, r in products)
+        self.few_rows = saved // spent if n_agents * saved > CACHED else 0
 
     def forward(self) -> list[Layer]:
-        """Weights ``[n_agents, in, out]`` and biases ``[n_agents, out]``, first layer first."""
-        return [layer.merged() for layer in self.head(self.codes().squeeze(0))]
+        """Return full weights ``[n_agents, in, out]`` and biases ``[n_agents, 1, out]``."""
+        return [layer.multiplied_out() for layer in self.factors()]
 
     def factors(self) -> list[Layer | LowRankLayer]:
-        """The same, with products that are not multiplied out in large layers."""
-        layers = self.head(self.codes().squeeze(0))
-        pairs = zip(layers, self.is_large, strict=True)
-        return [layer if is_large else layer.merged() for layer, is_large in pairs]
+        """Return the same layers, with products that are not multiplied out."""
+        return self.head(self.codes().squeeze(0))
 
 
-def with_room(spec: LayerSpec, rank: int | None) -> LayerSpec:
-    """The layer, drawn so small that base and product together have its Frobenius norm."""
-    with torch.random.fork_rng(devices=[]):  # the scale is no matter of chance
-        torch.default_generator.manual_seed(0)
-        base, product = (_mean_square(spec, i or spec.in_features) for i in (None, rank))
-    scale = (1 + product / base) ** -0.5
-    return spec._replace(initialise=partial(scaled_, initialise=spec.initialise, scale=scale))
+@torch.no_grad()
+def share_norm_(own: Tensor, common: Tensor) -> None:
+    """Scale both in place, so that their sum has the norm that ``common`` was drawn with.
 
+    With independent entries of mean zero, the squared Frobenius norms of the two parts add up, so
+    the scale of both is ``(1 + |own|^2 / |common|^2)^(-1/2)``.
 
-def _mean_square(spec: LayerSpec, n_inputs: int) -> float:
-    """Of the Frobenius norm, if the layer had so many inputs; small layers are drawn often."""
-    size = n_inputs * spec.out_features
-    weight = torch.empty(1 + 4096 // size, n_inputs, spec.out_features)
-    spec.initialise(weight, weight.new_empty(len(weight), spec.out_features))
-    return weight.square().sum().item() / len(weight)
+    Args:
+        own: a matrix for each unit of a code, ``[n_codes, ..., out]``; of unit length in a code.
+        common: the matrix of all agents, ``[1, in, out]``.
+    """
+    ratio = own.square().sum() / len(own) / common.square().sum()
+    for part in (own, common):
+        part.mul_((1 + ratio).rsqrt())

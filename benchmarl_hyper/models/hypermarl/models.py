@@ -1,4 +1,4 @@
-"""The variants: one model class per way of sharing, and its configuration."""
+"""HyperMARL's models (arXiv 2412.04233): a hypernetwork writes the weights of each agent."""
 
 from __future__ import annotations
 
@@ -8,83 +8,22 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmarl_hyper.models.common.generated_mlp import (
     GeneratedMlp,
     GeneratedMlpConfig,
     check_sizes,
 )
+from benchmarl_hyper.models.common.recurrent import Recurrent, RecurrentConfig
 from benchmarl_hyper.models.common.rollout_cache import once
+from benchmarl_hyper.models.hypermarl.hypernetwork import Head, Hypernetwork
 from benchmarl_hyper.models.hypermarl.lowrank import LowRankHypernetwork
-from benchmarl_hyper.models.kaleidoscope.model import KaleidoscopeConfig
-from benchmarl_hyper.models.seps.model import SepsConfig
-from benchmarl_hyper.weights.initialisation import LayerSpec
-from benchmarl_hyper.weights.layers import Layer, LowRankLayer
-from benchmarl_hyper.weights.rows import Head, Hypernetwork, IdRows, Rows, Table
-
-
-class Fups(GeneratedMlp):
-    """Full parameter sharing: one network for all agents, without an id."""
-
-    one_network = True
-
-    def __init__(self, **kwargs: Any):
-        super().__init__(lambda n, specs: Table(Rows(1, spec) for spec in specs), **kwargs)
-
-
-@dataclass(kw_only=True)
-class FupsConfig(GeneratedMlpConfig):
-    """Configuration of :class:`Fups`."""
-
-    @staticmethod
-    def associated_class() -> type[Fups]:
-        """The model."""
-        return Fups
-
-
-class FupsId(GeneratedMlp):
-    """Full parameter sharing with a one-hot agent id next to the observation (FuPS+ID).
-
-    Args:
-        use_observation: with False the network sees the id alone ("no state" in HyperMARL).
-        **kwargs: see :class:`GeneratedMlp`.
-    """
-
-    def __init__(self, use_observation: bool, **kwargs: Any):
-        def make_generator(n_agents: int, specs: Sequence[LayerSpec]) -> Table:
-            first, *others = specs
-            return Table([IdRows(n_agents, first, use_observation), *(Rows(1, s) for s in others)])
-
-        super().__init__(make_generator, **kwargs)
-
-
-@dataclass(kw_only=True)
-class FupsIdConfig(GeneratedMlpConfig):
-    """Configuration of :class:`FupsId`."""
-
-    use_observation: bool
-
-    @staticmethod
-    def associated_class() -> type[FupsId]:
-        """The model."""
-        return FupsId
-
-
-class Nops(GeneratedMlp):
-    """No parameter sharing: one network per agent."""
-
-    def __init__(self, **kwargs: Any):
-        super().__init__(lambda n, specs: Table(Rows(n, spec) for spec in specs), **kwargs)
-
-
-@dataclass(kw_only=True)
-class NopsConfig(GeneratedMlpConfig):
-    """Configuration of :class:`Nops`."""
-
-    @staticmethod
-    def associated_class() -> type[Nops]:
-        """The model."""
-        return Nops
+from benchmarl_hyper.weights.initialisation import (
+    LayerSpec,
+)
+from benchmarl_hyper.weights.layers import target_mlp
+from benchmarl_hyper.weights.rows import Table
 
 
 class HypermarlLinear(GeneratedMlp):
@@ -210,12 +149,11 @@ class HypermarlLowrank(GeneratedMlp):
             rank=rank,
         )
         super().__init__(make_generator, **kwargs)
-        self.few_rows = self.generator.few_rows
 
-    def _layers(self, n_rows: int) -> Sequence[Layer | LowRankLayer]:
-        if n_rows <= self.few_rows and not torch.is_grad_enabled():
-            return once(self.generator.factors, self.generator)
-        return super()._layers(n_rows)
+    def _run_networks(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or x.size(1) > self.generator.few_rows:
+            return super()._run_networks(x)
+        return target_mlp(x, once(self.generator.factors, self.generator), self._activate)
 
 
 @dataclass(kw_only=True)
@@ -238,13 +176,15 @@ class HypermarlLowrankConfig(HypernetworkConfig):
         return HypermarlLowrank
 
 
-CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
-    FupsConfig,
-    FupsIdConfig,
-    NopsConfig,
-    HypermarlLinearConfig,
-    HypermarlMlpConfig,
-    HypermarlLowrankConfig,
-    SepsConfig,
-    KaleidoscopeConfig,
-)
+class HypermarlGru(Recurrent, HypermarlMlp):
+    """Recurrent HyperMARL: the hypernetwork writes the networks behind a shared GRU."""
+
+
+@dataclass(kw_only=True)
+class HypermarlGruConfig(RecurrentConfig, HypermarlMlpConfig):
+    """Configuration of :class:`HypermarlGru`."""
+
+    @staticmethod
+    def associated_class() -> type[HypermarlGru]:
+        """The model."""
+        return HypermarlGru

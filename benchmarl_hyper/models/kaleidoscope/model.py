@@ -41,7 +41,7 @@ class MaskedRows(nn.Module):
         self.threshold.uniform_().mul_(-self.scale).sub_(self.bias)
 
     def forward(self) -> Layer:
-        """Weights ``[n_agents, in, out]``, and the shared bias ``[1, out]``."""
+        """Return weights ``[n_agents, in, out]`` and the shared bias ``[1, 1, out]``."""
         weight, bias = self.rows()
         return Layer(weight.sign() * torch.relu(weight.abs() - self.threshold.sigmoid()), bias)
 

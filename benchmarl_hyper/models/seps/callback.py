@@ -14,9 +14,10 @@ from torch.nn.functional import one_hot
 from torchrl.data import Categorical
 from torchrl.objectives import LossModule
 
-from benchmarl_hyper.models.common.method_callback import MethodCallback, buffers, write_buffers
+from benchmarl_hyper.models.common.method_callback import MethodCallback
 from benchmarl_hyper.models.seps.clustering import Transitions, agent_codes, clusters
 from benchmarl_hyper.models.seps.model import Seps
+from benchmarl_hyper.running.experiment_parts import buffers, write_buffers
 
 
 class SepsCallback(MethodCallback):

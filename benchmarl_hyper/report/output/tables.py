@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarl_hyper.report.reading.results import Evaluation, Run
-from benchmarl_hyper.report.statistics.across_tasks import evenly
-from benchmarl_hyper.report.statistics.scores import Groups, common_frames
+from benchmarl_hyper.report.statistics.scores import Score, standing
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -53,7 +51,7 @@ def to_markdown(table: Table) -> str:
 def to_latex(table: Table) -> str:
     """A table for the package booktabs."""
     rows = [
-        " & ".join(_cell(text, (i, j) in table.bold) for j, text in enumerate(row)) + r" \\"
+        " & ".join(_latex_cell(text, (i, j) in table.bold) for j, text in enumerate(row)) + r" \\"
         for i, row in enumerate(table.rows)
     ]
     header = " & ".join(_escaped(text) for text in table.header) + r" \\"
@@ -76,7 +74,7 @@ def to_latex(table: Table) -> str:
     )
 
 
-def _cell(text: str, bold: bool) -> str:
+def _latex_cell(text: str, bold: bool) -> str:
     return rf"\textbf{{{_escaped(text)}}}" if bold else _escaped(text)
 
 
@@ -84,71 +82,59 @@ def _escaped(text: str) -> str:
     return "".join(LATEX.get(character, character) for character in text)
 
 
-def marl_eval(groups: Groups) -> tuple[dict[str, Any], list[str]]:
-    """Results in marl-eval's layout, and what had to be left out of it.
+def overview(
+    name: str,
+    caption: str,
+    scores: Mapping[str, Mapping[str, Score]],
+    digits: int = 4,
+    bold: Callable[[Mapping[str, Score], str], bool] | None = None,
+) -> Table:
+    """Means with their intervals, and n in the header.
 
-    It wants the same algorithms, numbers of runs and numbers of steps on all tasks of an
-    environment. So labels that miss a task are left out, runs beyond the fewest are, and of
-    evaluations that all runs of a task have, as many are kept as the task with the fewest has.
-
-    ``absolute_metrics`` are those of our runs if all runs have them, and the last evaluation's
-    otherwise.
+    Args:
+        name: of the table's files.
+        caption: what the values are.
+        scores: by task and label.
+        digits: significant ones.
+        bold: whether a label stands out among the scores of a task.
     """
-    environments: dict[str, dict[str, Mapping[str, Sequence[Run]]]] = {}
-    for task, labels in groups.items():
-        environment, _, name = task.partition("/")
-        environments.setdefault(environment, {})[name] = labels
-    exported: dict[str, Any] = {}
-    notes: list[str] = []
-    for environment, tasks in environments.items():
-        exported[environment] = _environment(environment, tasks, notes)
-    return {name: tasks for name, tasks in exported.items() if tasks}, notes
-
-
-def _environment(
-    environment: str, tasks: Mapping[str, Mapping[str, Sequence[Run]]], notes: list[str]
-) -> dict[str, Any]:
-    every = sorted(set().union(*tasks.values()))
-    kept = [label for label in every if all(label in labels for labels in tasks.values())]
-    notes += [f"{label} misses a task of {environment}" for label in every if label not in kept]
-    frames = {
-        task: common_frames(run for label in kept for run in labels[label])
-        for task, labels in tasks.items()
+    labels = sorted({label for of_task in scores.values() for label in of_task})
+    rows = [
+        [label, *(_cell(of_task.get(label), digits) for of_task in scores.values())]
+        for label in labels
+    ]
+    outstanding = {
+        (row, column)
+        for row, label in enumerate(labels)
+        for column, of_task in enumerate(scores.values(), start=1)
+        if bold and label in of_task and bold(of_task, label)
     }
-    n_runs = min((len(labels[label]) for labels in tasks.values() for label in kept), default=0)
-    n_steps = min(map(len, frames.values()))
-    if not n_runs or not n_steps:
-        notes.append(f"{environment} has no label with evaluations that all its runs share")
-        return {}
-    runs = [run for labels in tasks.values() for label in kept for run in labels[label]]
-    if len(runs) > n_runs * len(kept) * len(tasks):
-        notes.append(f"runs of {environment} beyond the first {n_runs} of each task and label")
-    if max(map(len, frames.values())) > n_steps:
-        notes.append(f"evaluations of {environment} beyond {n_steps} per run")
-    use_absolute = all(run.absolute for run in runs)
-    return {
-        task: {
-            label.replace(",", ";"): {
-                f"seed_{run.seed}": _run(run, _thinned(frames[task], n_steps), use_absolute)
-                for run in labels[label][:n_runs]
-            }
-            for label in kept
-        }
-        for task, labels in tasks.items()
-    }
+    header = ["label", *(f"{task} (n = {_n(of_task)})" for task, of_task in scores.items())]
+    return Table(name, caption, header, rows, frozenset(outstanding))
 
 
-def _thinned(frames: Sequence[int], points: int) -> set[int]:
-    return {frames[index] for index in evenly(len(frames), points)}
+def leading(scores: Mapping[str, Score], label: str) -> bool:
+    """Whether a label has the highest mean, or an interval that overlaps its."""
+    return standing(scores, label) in ("highest", "overlaps")
 
 
-def _run(run: Run, frames: set[int], use_absolute: bool) -> dict[str, Any]:
-    steps = [evaluation for evaluation in run.evaluations if evaluation.frames in frames]
-    last = run.evaluations[-1].metrics
-    exported: dict[str, Any] = {f"step_{i}": _step(step) for i, step in enumerate(steps)}
-    absolute = run.absolute if use_absolute else last
-    return {**exported, "absolute_metrics": {"return": absolute["return"]}}
+def apart_from_0(scores: Mapping[str, Score], label: str) -> bool:
+    """Whether a label's interval leaves out 0."""
+    interval = scores[label].interval
+    return interval is not None and not interval[0] <= 0 <= interval[1]
 
 
-def _step(evaluation: Evaluation) -> dict[str, Any]:
-    return {"step_count": evaluation.frames, "return": evaluation.metrics["return"]}
+def _cell(score: Score | None, digits: int) -> str:
+    if score is None:
+        return "-"
+    mean, *ends = (_number(value, digits) for value in (score.mean, *(score.interval or ())))
+    return f"{mean} ({ends[0]} to {ends[1]})" if ends else mean
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+
+
+def _n(scores: Mapping[str, Score]) -> str:
+    counts = {len(score.seeds) for score in scores.values()}
+    return str(*counts) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"

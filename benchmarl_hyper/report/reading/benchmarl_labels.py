@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 # Models that share parameters or not by `experiment.share_policy_params`, so their name is not all.
-HOST_MODELS = {"cnn", "deepsets", "gnn", "gru", "lstm", "mlp"}
+BENCHMARL_MODELS = {"cnn", "deepsets", "gnn", "gru", "lstm", "mlp"}
 
 
-def host_label(algorithm: str, config: Mapping[str, Any], choices: Mapping[str, Any]) -> str:
+def benchmarl_label(algorithm: str, config: Mapping[str, Any], choices: Mapping[str, Any]) -> str:
     """``<algorithm>_<model>``, with what else tells two such runs apart.
 
     Args:
@@ -24,7 +24,7 @@ def host_label(algorithm: str, config: Mapping[str, Any], choices: Mapping[str, 
     policy, critic = (_name(config, choices, part) for part in ("model", "critic_model"))
     shared = config.get("experiment", {}).get("share_policy_params", True)
     parts = [algorithm, policy]
-    if HOST_MODELS & set(_layers(config.get("model") or {})):
+    if BENCHMARL_MODELS & set(_layers(config.get("model") or {})):
         parts.append("shared" if shared else "unshared")
     if critic not in ("", policy):
         parts += ["critic", critic]

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from benchmarl_hyper.report.reading.archives import unpacked
-from benchmarl_hyper.report.reading.benchmarl_labels import host_label
+from benchmarl_hyper.report.reading.benchmarl_labels import benchmarl_label
+from benchmarl_hyper.run_files import CONFIG, RECORD
 
-RECORD = "run.json"
 OWN_EXPORT = "marl_eval.json"
 WITHOUT_RESULTS = {".hydra", "checkpoints", "scalars", "texts", "videos"}
 # The loader in C takes a tenth of the time, which counts with a thousand runs
@@ -89,7 +89,7 @@ def read(folders: Sequence[Path]) -> Results:
     dropped = []
     for path in dict.fromkeys(file for folder in unpacked(folders) for file in _files(folder)):
         try:
-            runs += list(_own(path) if path.name == RECORD else _hosts(path))
+            runs += list(_own(path) if path.name == RECORD else _benchmarls(path))
         except (ValueError, TypeError, AttributeError, OSError, yaml.YAMLError) as error:
             dropped.append(Dropped(path, " ".join(str(error).split())))
     if not runs:
@@ -131,7 +131,7 @@ def _own(path: Path) -> Iterator[Run]:
     recorded = list(_recorded(_load(files[0])))
     if not recorded:
         raise ValueError(f"status is 'done', but {files[0].name} has no evaluation")
-    config = _config(folder / "config.yaml")
+    config = _config(folder / CONFIG)
     for task, _, seed, steps in recorded:
         absolute = {} if record.get("absolute_frames") is None else steps.get("absolute_metrics")
         yield Run(
@@ -153,7 +153,7 @@ def _unfinished(record: Mapping[str, Any]) -> str:
     return f"status is {record['status']!r} at {progress}" + (f": {error[-1]}" if error else "")
 
 
-def _hosts(path: Path) -> Iterator[Run]:
+def _benchmarls(path: Path) -> Iterator[Run]:
     near = (parent / ".hydra" for parent in path.parents[:2])
     hydra = next((folder for folder in near if (folder / "config.yaml").is_file()), None)
     for task, label, seed, steps in _recorded(_load(path)):
@@ -163,7 +163,7 @@ def _hosts(path: Path) -> Iterator[Run]:
             runtime = _config(hydra / "hydra.yaml").get("hydra", {}).get("runtime", {})
             choices = runtime.get("choices", {})
             if str(choices.get("algorithm", "")).startswith(label):  # else it has a name already
-                label = host_label(label, config, choices)
+                label = benchmarl_label(label, config, choices)
         folder = path.parent if hydra is None else hydra.parent
         absolute = steps.get("absolute_metrics") or {}
         if len(absolute.get("return", ())) == 1:  # BenchMARL's: the best of all single episodes

@@ -11,7 +11,7 @@ from benchmarl_hyper.report.output import figures
 from benchmarl_hyper.report.output import matrix_figures as matrices
 from benchmarl_hyper.report.output.figures import Dots, Panel, Style
 from benchmarl_hyper.report.output.tables import Table
-from benchmarl_hyper.report.sections.returns import Picture, Section
+from benchmarl_hyper.report.sections.base import Picture, Section
 from benchmarl_hyper.report.statistics.across_tasks import Aggregates
 from benchmarl_hyper.report.statistics.estimators import Estimate
 

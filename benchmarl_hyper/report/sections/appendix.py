@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from benchmarl_hyper.report.comparability import listed, versions
+from benchmarl_hyper.report.comparability import Difference, common, listed, versions
 from benchmarl_hyper.report.output.tables import Table
 from benchmarl_hyper.report.reading.results import Dropped, Results, Run
-from benchmarl_hyper.report.sections.returns import Section
-from benchmarl_hyper.report.settings import Difference, common
+from benchmarl_hyper.report.sections.base import Section
 from benchmarl_hyper.report.statistics.scores import Groups
 
 AGARWAL = "Agarwal et al. 2021, arXiv 2108.13264"

@@ -10,12 +10,10 @@ import numpy as np
 
 from benchmarl_hyper.report.output.figures import Panel, Style, curve_figure
 from benchmarl_hyper.report.output.matrix_figures import Map, map_figure, scatter_figure
-from benchmarl_hyper.report.output.tables import Table
-from benchmarl_hyper.report.overview import overview
-from benchmarl_hyper.report.sections.returns import INTERVAL, Picture, Section, pages
+from benchmarl_hyper.report.output.tables import Table, overview
+from benchmarl_hyper.report.reading.diagnostics import Key, Recording
+from benchmarl_hyper.report.sections.base import INTERVAL, Picture, Section, pages
 from benchmarl_hyper.report.statistics.diagnostics import (
-    Key,
-    Recording,
     Summary,
     last_matrices,
     scalar_curves,

@@ -2,55 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
-from benchmarl_hyper.report.reading.results import Dropped, Run
+from benchmarl_hyper.report.reading.diagnostics import Key, Recording
 from benchmarl_hyper.report.statistics.scores import Band, Groups, Score, band, score
-
-FILE = "diagnostics.jsonl"
-Key: TypeAlias = tuple[str, str]  # group and name
-
-
-class Recording(NamedTuple):
-    """Scalars and matrices by group and name, then by frames."""
-
-    scalars: dict[Key, dict[int, float]]
-    matrices: dict[Key, dict[int, np.ndarray]]
-
-
-def read(path: Path) -> tuple[Recording, list[Dropped]]:
-    """One file. Of lines that stand for the same, the last one counts."""
-    recording, broken = Recording({}, {}), 0
-    for line in path.read_text().splitlines():
-        try:
-            entry = json.loads(line)
-            key, frames = (entry["group"], entry["name"]), int(entry["frames"])
-            if "matrix" in entry:
-                matrix = np.array(entry["matrix"], dtype=float)  # null becomes nan
-                recording.matrices.setdefault(key, {})[frames] = matrix
-            else:
-                value = np.array(entry["value"], dtype=float)
-                recording.scalars.setdefault(key, {})[frames] = float(value)
-        except (ValueError, KeyError, TypeError):
-            broken += 1
-    reason = f"{broken} lines are not records, maybe half-written"
-    return recording, [Dropped(path, reason)] if broken else []
-
-
-def read_all(runs: Sequence[Run]) -> tuple[dict[Path, Recording], list[Dropped]]:
-    """Those of all runs that have one, by the run's folder."""
-    recordings, dropped = {}, []
-    for run in runs:
-        path = run.file.parent / FILE
-        if path.is_file():
-            recordings[run.folder], problems = read(path)
-            dropped += problems
-    return recordings, dropped
 
 
 def scalar_curves(

@@ -20,8 +20,8 @@ from support.happo_runs import GROUP, MLP, PASSES, Recorder, equal, happo, place
 
 import benchmarl_hyper
 from benchmarl_hyper import HappoConfig, registry
+from benchmarl_hyper.conf_files import CONF
 from benchmarl_hyper.diagnostics.callbacks import callbacks_named
-from benchmarl_hyper.models.common.generated_mlp import CONF
 
 
 def one_agent():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from support.benchmarl_requests import (
     ABLATIONS,
-    VARIANTS,
+    MODELS,
     central_critic,
     config_of,
     policy,
@@ -38,7 +38,7 @@ def output_of(model):
 
 
 @pytest.mark.parametrize("make", [policy, central_critic])
-@pytest.mark.parametrize("variant", [*VARIANTS, *ABLATIONS])
+@pytest.mark.parametrize("variant", [*MODELS, *ABLATIONS])
 def test_models_are_one_graph(variant, make):
     model = randomise(make(config_of(variant)))
     observation, run = torch.randn(4, 3, 5), output_of(model)

@@ -3,17 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from support.benchmarl_requests import VARIANTS, central_critic, config_of, group_spec, policy
+from support.benchmarl_requests import MODELS, central_critic, config_of, group_spec, policy
 from torch import nn
 from torchrl.data import Composite, Unbounded
 
 
-@pytest.mark.parametrize("variant", sorted(VARIANTS.keys() - {"fups"}))
+@pytest.mark.parametrize("variant", sorted(MODELS.keys() - {"fups"}))
 @pytest.mark.parametrize("state", [True, False])
 def test_per_agent_critic_refuses_a_request_for_one_output(variant, state):
     message = (
         f"critic of group 'agents' is asked for one output for all agents, but "
-        f"{VARIANTS[variant].associated_class().__name__} gives each of the 3 agents its own; "
+        f"{MODELS[variant].associated_class().__name__} gives each of the 3 agents its own; "
         "set algorithm.share_param_critic=False .*coupled_discrete_values=False.*layers/fups"
     )
     with pytest.raises(ValueError, match=message):
@@ -51,7 +51,7 @@ def test_a_state_image_is_refused_too():
         ({"init": "torch", "out_gain": 0.1}, "out_gain=0.1 has no effect with init='torch'"),
     ],
 )
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_bad_values_are_refused_by_every_config(variant, changes, message):
     with pytest.raises(ValueError, match=message):
         config_of(variant, **changes)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from support.benchmarl_requests import (
     ABLATIONS,
+    MODELS,
     RECURRENT,
-    VARIANTS,
     call,
     central_critic,
     config_of,
@@ -22,7 +22,7 @@ from benchmarl_hyper.weights.layers import target_mlp
 
 N, F, OUT = 3, 5, 2
 CELLS = [8, 8]
-ID_VARIANTS = [name for name in VARIANTS if name != "fups"]
+ID_VARIANTS = [name for name in MODELS if name != "fups"]
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def multi_agent_mlp(model, share_params=False, n_agents=N, centralised=False):
 # --- Equal to the host's networks on the same weights
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 @pytest.mark.parametrize("init", ["orthogonal", "torch"])
 @pytest.mark.parametrize("batch", [(), (4,), (4, 6)])
 def test_policy_equals_separate_networks_of_torchrl(variant, init, batch):
@@ -93,7 +93,7 @@ def test_one_hot_linear_generator_without_bias_equals_nops():
     assert torch.equal(call(linear, observation), call(nops, observation))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_critic_on_all_observations_equals_torchrl(variant):
     model = randomise(central_critic(config_of(variant), N, F))
     observation = torch.randn(4, 6, N, F)
@@ -101,7 +101,7 @@ def test_critic_on_all_observations_equals_torchrl(variant):
     close(call(model, observation), expected)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 @pytest.mark.parametrize("batch", [(), (4, 6)])
 def test_critic_on_a_global_state_equals_separate_networks(variant, batch):
     model = randomise(central_critic(config_of(variant), N, F, state=True))
@@ -122,7 +122,7 @@ def test_fups_answers_a_request_for_one_output(state):
     close(call(per_agent, x), y.unsqueeze(-2).expand(4, N, 1))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_one_agent_needs_no_agent_dimension(variant):
     model = randomise(central_critic(config_of(variant), 1, F, share_params=True))
     assert call(model, torch.randn(1, F)).shape == (1,)
@@ -131,7 +131,7 @@ def test_one_agent_needs_no_agent_dimension(variant):
     close(call(model, observation), expected)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_one_agent_policy(variant):
     model = randomise(policy(config_of(variant), n_agents=1))
     observation = torch.randn(4, 1, F)
@@ -154,7 +154,7 @@ def test_activations_that_overwrite_compute_the_same(activation):
         torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_no_hidden_cells_is_a_linear_policy(variant):
     model = randomise(policy(config_of(variant, num_cells=[])))
     observation = torch.randn(4, N, F)
@@ -162,7 +162,7 @@ def test_no_hidden_cells_is_a_linear_policy(variant):
     close(call(model, observation), torch.einsum("bni,noi->bno", observation, weight) + bias)
 
 
-@pytest.mark.parametrize("variant", [*VARIANTS, *ABLATIONS])
+@pytest.mark.parametrize("variant", [*MODELS, *ABLATIONS])
 def test_several_inputs_are_concatenated_in_the_order_of_the_keys(variant):
     spec = group_spec(N, position=(2, 2), velocity=(1, 3))
     model = randomise(policy(config_of(variant, num_feature_dims=2), input_spec=spec))
@@ -176,7 +176,7 @@ def test_several_inputs_are_concatenated_in_the_order_of_the_keys(variant):
 # --- What may depend on what
 
 
-@pytest.mark.parametrize("variant", [*VARIANTS, *ABLATIONS])
+@pytest.mark.parametrize("variant", [*MODELS, *ABLATIONS])
 def test_output_of_an_agent_sees_its_own_observation_only(variant):
     model = randomise(policy(config_of(variant)))
     observation = torch.randn(1, N, F, requires_grad=True)
@@ -204,7 +204,7 @@ def test_loss_of_an_agent_reaches_its_own_row_only(variant):
         assert not gradient[torch.arange(N) != i].any()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_permuting_agents_permutes_outputs(variant):
     model = randomise(policy(config_of(variant)))
     permuted, order = copy.deepcopy(model), torch.tensor([2, 0, 1])
@@ -220,7 +220,7 @@ def test_permuting_agents_permutes_outputs(variant):
     close(call(permuted, observation[:, order]), call(model, observation)[:, order])
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_agents_with_an_id_differ_from_the_start(variant):
     model = policy(config_of(variant))
     outputs = call(model, torch.randn(1, F).expand(N, F))
@@ -255,14 +255,14 @@ def test_output_gain_can_be_set():
     assert spectral_norm(model, "4") == pytest.approx(0.3, rel=1e-5)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_generated_biases_start_at_zero(variant):
     parameters = policy(config_of(variant, init="orthogonal")).agent_parameters()
     hidden = ["2", "4"] if variant == "fups_id" else ["0", "2", "4"]  # its first is the id's weight
     assert not any(parameters[layer, "bias"].any() for layer in hidden)
 
 
-@pytest.mark.parametrize("variant", [*VARIANTS, *RECURRENT])
+@pytest.mark.parametrize("variant", [*MODELS, *RECURRENT])
 def test_reset_parameters_draws_everything_anew_in_place(variant):
     models = [randomise(policy(config_of(variant, init="orthogonal"))) for _ in range(2)]
     parameters = [list(model.parameters()) for model in models]
@@ -277,7 +277,7 @@ def test_reset_parameters_draws_everything_anew_in_place(variant):
 # --- What people see
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_agent_parameters_are_one_network_per_agent(variant):
     model = randomise(policy(config_of(variant)))
     parameters = model.agent_parameters()
@@ -302,7 +302,7 @@ def test_repr_says_what_is_generated_and_trained():
     assert "parameters per agent=5,833, trainable=381,081" in text
 
 
-@pytest.mark.parametrize("variant", [*VARIANTS, *ABLATIONS])
+@pytest.mark.parametrize("variant", [*MODELS, *ABLATIONS])
 def test_copies_and_pickles_agree(variant):
     model = randomise(policy(config_of(variant)))
     observation = torch.randn(4, N, F)

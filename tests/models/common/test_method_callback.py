@@ -8,10 +8,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
-from support.benchmarl_requests import VARIANTS, config_of
+from support.benchmarl_requests import MODELS, config_of
 
 from benchmarl_hyper import DicoCallback, SepsCallback, SndCallback
-from benchmarl_hyper.models.common.generated_mlp import CONF
+from benchmarl_hyper.conf_files import CONF
 from benchmarl_hyper.registry import METHODS, method_callbacks
 from benchmarl_hyper.run import build, with_sharing_flags
 
@@ -40,7 +40,7 @@ def test_yaml_keys_are_the_arguments(name):
 
 
 def test_other_variants_bring_none(composed):
-    for name in VARIANTS.keys() - METHODS.keys():
+    for name in MODELS.keys() - METHODS.keys():
         assert method_callbacks(composed(f"variant={name}").get("method")) == []
 
 

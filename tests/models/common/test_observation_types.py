@@ -10,7 +10,7 @@ from support.benchmarl_requests import group_spec, policy
 from support.experiments import check_training, experiment, one_group
 from support.tiny_task import shaped_task
 
-from benchmarl_hyper.models.common.generated_mlp import CONF
+from benchmarl_hyper.conf_files import CONF
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "sequences"
 SHAPES = {"cnn": (8, 8, 3), "gnn": 5, "deepsets": (4, 3)}

@@ -7,12 +7,10 @@ import pickle
 import pytest
 import torch
 from benchmarl.experiment import Experiment
-from support.benchmarl_requests import VARIANTS, call, config_of, policy, randomise
+from support.benchmarl_requests import MODELS, call, config_of, policy, randomise
 from support.experiments import experiment
 from tensordict import TensorDict
 from tensordict.nn import TensorDictParams
-from torchrl.collectors import SyncDataCollector
-from torchrl.envs import EnvBase
 
 from benchmarl_hyper.models.common import rollout_cache as rollouts
 from benchmarl_hyper.models.common.rollout_cache import always_generate, fixed_parameters
@@ -264,7 +262,7 @@ def test_the_innermost_rollout_decides():
     assert len(calls) == 5
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 @torch.no_grad()
 def test_copies_and_pickles_made_within_a_rollout_are_on_their_own(variant):
     model = randomise(policy(config_of(variant)))
@@ -292,9 +290,3 @@ def test_graphs_that_are_captured_generate_for_themselves(monkeypatch):
         call(model, OBSERVATION)
         call(model, OBSERVATION)
     assert len(calls) == 2
-
-
-def test_installing_twice_wraps_once():
-    wrapped = SyncDataCollector.rollout, EnvBase.rollout
-    rollouts.install()
-    assert (SyncDataCollector.rollout, EnvBase.rollout) == wrapped

@@ -5,7 +5,7 @@ import torch
 from benchmarl.models import CnnConfig, GruConfig, MlpConfig, SequenceModelConfig
 from support.benchmarl_requests import (
     ABLATIONS,
-    VARIANTS,
+    MODELS,
     call,
     central_critic,
     config_of,
@@ -23,7 +23,7 @@ def sequence(*configs):
     return SequenceModelConfig(list(configs), [6] * (len(configs) - 1))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_any_position_of_a_sequence(variant, position):
     configs = [MLP_CONFIG] * 3
@@ -42,7 +42,7 @@ def test_shared_critic_sequence():
         central_critic(sequence(config_of("nops"), MLP_CONFIG), share_params=True)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_behind_a_cnn(variant):
     cnn = CnnConfig(
         cnn_num_cells=[4],
@@ -60,7 +60,7 @@ def test_behind_a_cnn(variant):
     assert call(model, torch.rand(4, N, 6, 6, 3)).shape == (4, N, OUT)
 
 
-@pytest.mark.parametrize("variant", [*VARIANTS, *ABLATIONS])
+@pytest.mark.parametrize("variant", [*MODELS, *ABLATIONS])
 def test_behind_a_recurrent_model(variant):
     gru = GruConfig(
         hidden_size=4,

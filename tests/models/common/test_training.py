@@ -5,9 +5,9 @@ import torch
 from benchmarl.algorithms import EnsembleAlgorithmConfig
 from benchmarl.experiment import Experiment
 from benchmarl.models import EnsembleModelConfig, MlpConfig
-from support.benchmarl_requests import VARIANTS, config_of
+from support.benchmarl_requests import MODELS, config_of
 from support.experiments import (
-    ALGORITHMS,
+    MATRIX,
     TASKS,
     algorithm_config,
     check_training,
@@ -16,13 +16,6 @@ from support.experiments import (
     two_groups,
 )
 from torch import nn
-
-MATRIX = [
-    (algorithm, continuous, task)
-    for algorithm, continuous in ALGORITHMS
-    for task in TASKS
-    if (algorithm, continuous, task) != ("masac", False, "two_groups")
-]
 
 
 def test_uncoupled_discrete_masac_with_two_groups_fails_in_benchmarl_itself(tmp_path):
@@ -33,7 +26,7 @@ def test_uncoupled_discrete_masac_with_two_groups_fails_in_benchmarl_itself(tmp_
 
 
 @pytest.mark.parametrize(("algorithm", "continuous", "task"), MATRIX)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 def test_trains_and_evaluates(variant, algorithm, continuous, task, tmp_path):
     run = experiment(tmp_path, variant, algorithm, TASKS[task], continuous)
     check_training(run)
@@ -58,7 +51,7 @@ def test_per_agent_critic_is_refused_before_training(tmp_path):
         experiment(tmp_path, "hypermarl_mlp", config)
 
 
-@pytest.mark.parametrize("critic", sorted(VARIANTS))
+@pytest.mark.parametrize("critic", sorted(MODELS))
 def test_policy_and_critic_may_differ(critic, tmp_path):
     experiment(tmp_path, "hypermarl_mlp", "mappo", critic_model=config_of(critic)).run()
 
@@ -85,7 +78,7 @@ def test_one_config_for_policy_and_critic(tmp_path):
     run.close()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODELS)
 @pytest.mark.parametrize("algorithm", ["mappo", "masac", "iql"])
 def test_a_reloaded_experiment_computes_the_same(variant, algorithm, tmp_path):
     continuous = algorithm != "iql"

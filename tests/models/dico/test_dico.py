@@ -16,10 +16,10 @@ from torchrl.data import Bounded, Categorical, Composite, Unbounded
 
 from benchmarl_hyper import DicoCallback, DicoConfig
 from benchmarl_hyper.diagnostics.policy_outputs import group_distances
-from benchmarl_hyper.export.agent_networks import agent_parameters, policy_model
+from benchmarl_hyper.export.agent_networks import agent_parameters
 from benchmarl_hyper.measures.diversity import snd, w2_distances
-from benchmarl_hyper.models.common.method_callback import buffers
 from benchmarl_hyper.models.dico.callback import action_space_loss
+from benchmarl_hyper.running.experiment_parts import buffers, policy_model
 
 N, F, A = 3, 5, 2
 LOW, HIGH = -1.0, 2.0

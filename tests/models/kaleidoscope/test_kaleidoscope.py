@@ -10,8 +10,8 @@ from support.benchmarl_requests import call, config_of, policy, randomise
 from support.experiments import algorithm_config, experiment, one_group, two_groups
 
 from benchmarl_hyper import KaleidoscopeCallback
-from benchmarl_hyper.export.agent_networks import policy_model
 from benchmarl_hyper.models.kaleidoscope.model import mask_diversity
+from benchmarl_hyper.running.experiment_parts import policy_model
 
 N, F = 3, 5
 

@@ -12,9 +12,8 @@ from support.experiments import algorithm_config, experiment, two_groups
 from support.tiny_task import tiny_task
 
 from benchmarl_hyper import SepsCallback
-from benchmarl_hyper.export.agent_networks import policy_model
-from benchmarl_hyper.models.common.method_callback import buffers
 from benchmarl_hyper.models.seps import callback as seps_callback
+from benchmarl_hyper.running.experiment_parts import buffers, policy_model
 
 N, F = 3, 5
 

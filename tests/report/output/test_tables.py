@@ -1,15 +1,16 @@
 import csv
 import io
 
-from support.recorded_runs import own_run
-
-from benchmarl_hyper.report.output.tables import Table, marl_eval, to_csv, to_latex, to_markdown
-from benchmarl_hyper.report.reading.results import read
-from benchmarl_hyper.report.statistics.scores import grouped
-
-
-def exported(folder):
-    return marl_eval(grouped(read([folder]).runs))
+from benchmarl_hyper.report.output.tables import (
+    Table,
+    apart_from_0,
+    leading,
+    overview,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
+from benchmarl_hyper.report.statistics.scores import score
 
 
 def test_csv_is_read_back():
@@ -44,52 +45,46 @@ def test_markdown_is_a_table_with_its_caption_below():
     ]
 
 
-def test_marl_eval_has_a_return_in_every_step_and_in_the_absolute_metrics(tmp_path):
-    for label in ("nops", "fups"):
-        for seed in range(2):
-            own_run(tmp_path, label, seed, [[1.0, 2.0], [3.0, 4.0]], absolute=[5.0] * 4)
-    data, notes = exported(tmp_path)
-    assert notes == []
-    labels = data["vmas"]["navigation"]
-    assert list(labels) == ["ippo_fups", "ippo_nops"]
-    assert labels["ippo_nops"]["seed_1"] == {
-        "step_0": {"step_count": 100, "return": [1.0, 2.0]},
-        "step_1": {"step_count": 200, "return": [3.0, 4.0]},
-        "absolute_metrics": {"return": [5.0] * 4},
-    }
+SCORES = {
+    "games/a": {"nops": score([1.0, 2.0, 3.0]), "fups": score([0.0, 0.0, 0.0])},
+    "games/b": {"nops": score([12345.6, 12345.6]), "dico": score([0.5])},
+}
 
 
-def test_if_not_all_runs_were_re_evaluated_the_last_evaluation_stands_in(tmp_path):
-    own_run(tmp_path, "nops", 0, [[1.0], [3.0]], absolute=[5.0])
-    own_run(tmp_path, "fups", 0, [[1.0], [2.0]])
-    data, _ = exported(tmp_path)
-    runs = [seeds["seed_0"] for seeds in data["vmas"]["navigation"].values()]
-    assert [run["absolute_metrics"]["return"] for run in runs] == [[2.0], [3.0]]
-
-
-def test_ragged_results_become_equal_and_say_what_is_left_out(tmp_path):
-    own_run(tmp_path, "nops", 0, [[1.0]] * 4, "a/x")
-    own_run(tmp_path, "nops", 1, [[1.0]] * 4, "a/x")
-    own_run(tmp_path, "nops", 0, [[1.0]] * 2, "a/y", every=500)
-    own_run(tmp_path, "fups", 0, [[1.0]] * 2, "a/y", every=500)
-    data, notes = exported(tmp_path)
-    assert notes == [
-        "ippo_fups misses a task of a",
-        "runs of a beyond the first 1 of each task and label",
-        "evaluations of a beyond 2 per run",
+def test_a_row_per_label_and_a_column_per_task():
+    table = overview("returns", "caption", SCORES)
+    assert table.header == ["label", "games/a (n = 3)", "games/b (n = 1 to 2)"]
+    assert table.rows == [
+        ["dico", "-", "0.5"],
+        ["fups", "0 (0 to 0)", "-"],
+        ["nops", "2 (-0.4841 to 4.484)", "12346"],
     ]
-    (run,) = data["a"]["x"]["ippo_nops"].values()
-    assert [run[f"step_{i}"]["step_count"] for i in range(2)] == [100, 400]
+    assert not table.bold
 
 
-def test_an_environment_without_common_evaluations_is_left_out(tmp_path):
-    own_run(tmp_path, "nops", 0, [[1.0]], every=100)
-    own_run(tmp_path, "nops", 1, [[1.0]], every=150)
-    data, notes = exported(tmp_path)
-    assert data == {}
-    assert "no label with evaluations that all its runs share" in notes[0]
+def test_digits_are_significant_ones():
+    assert overview("x", "", SCORES, digits=2).rows[2][1] == "2 (-0.48 to 4.5)"
 
 
-def test_commas_are_not_in_labels(tmp_path):
-    own_run(tmp_path, label="ippo_a,b")
-    assert list(exported(tmp_path)[0]["vmas"]["navigation"]) == ["ippo_a;b"]
+def test_what_stands_out_is_the_highest_and_what_overlaps_it():
+    of_task = {
+        "a": score([10, 11, 12]),
+        "b": score([9, 10, 11]),
+        "c": score([0, 1, 2]),
+        "d": score([9, 9]),  # too few to say
+    }
+    table = overview(
+        "returns", "", {"task": of_task, "other": {"c": score([1, 1, 1])}}, bold=leading
+    )
+    assert table.bold == {(0, 1), (1, 1), (2, 2)}
+
+
+def test_intervals_apart_from_0():
+    scores = {
+        "above": score([1, 2, 3, 2]),
+        "below": score([-1, -2, -3, -2]),
+        "around": score([-1, 0, 2]),
+        "none": score([0, 0, 0]),
+        "few": score([5, 5]),
+    }
+    assert [label for label in scores if apart_from_0(scores, label)] == ["above", "below"]

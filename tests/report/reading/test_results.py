@@ -5,11 +5,11 @@ import tarfile
 import pytest
 import yaml
 from benchmarl.models import model_config_registry
-from support.benchmarl_requests import ALL_VARIANTS
-from support.recorded_runs import config, host_run, own_run, results
+from support.benchmarl_requests import ALL_MODELS
+from support.recorded_runs import benchmarl_run, config, own_run, results
 
 from benchmarl_hyper.report.page import write
-from benchmarl_hyper.report.reading.benchmarl_labels import HOST_MODELS, host_label
+from benchmarl_hyper.report.reading.benchmarl_labels import BENCHMARL_MODELS, benchmarl_label
 from benchmarl_hyper.report.reading.results import read
 
 
@@ -63,8 +63,8 @@ def test_a_folder_given_twice_counts_once(tmp_path):
 
 
 def test_runs_of_the_host_are_labelled_by_model_and_sharing(tmp_path):
-    host_run(tmp_path / "0", settings=config(model="mlp", shared=True))
-    host_run(tmp_path / "1", settings=config(model="mlp", shared=False))
+    benchmarl_run(tmp_path / "0", settings=config(model="mlp", shared=True))
+    benchmarl_run(tmp_path / "1", settings=config(model="mlp", shared=False))
     runs = read([tmp_path]).runs
     assert [run.label for run in runs] == ["ippo_mlp_shared", "ippo_mlp_unshared"]
     assert runs[0].folder == tmp_path / "0"
@@ -72,18 +72,18 @@ def test_runs_of_the_host_are_labelled_by_model_and_sharing(tmp_path):
 
 
 def test_the_best_episode_of_the_host_is_not_an_absolute_metric(tmp_path):
-    host_run(tmp_path / "0", returns=[[0.0, 100.0]])
+    benchmarl_run(tmp_path / "0", returns=[[0.0, 100.0]])
     assert read([tmp_path]).runs[0].absolute_return is None
 
 
 def test_without_hydra_the_label_is_that_of_the_file(tmp_path):
-    host_run(tmp_path / "0", hydra=False)
+    benchmarl_run(tmp_path / "0", hydra=False)
     (run,) = read([tmp_path]).runs
     assert (run.label, run.settings) == ("ippo", {})
 
 
 def test_a_label_that_says_more_than_the_algorithm_stays(tmp_path):
-    folder = host_run(tmp_path / "0")
+    folder = benchmarl_run(tmp_path / "0")
     (file,) = folder.glob("*/*.json")
     file.write_text(json.dumps(results("vmas/navigation", "ippo_nops", 0, [[1.0]])))
     assert read([tmp_path]).runs[0].label == "ippo_nops"
@@ -105,17 +105,17 @@ def test_a_label_that_says_more_than_the_algorithm_stays(tmp_path):
     ],
 )
 def test_labels_of_the_host(model, critic, label):
-    assert host_label("ippo", {"model": model, "critic_model": critic}, {}) == label
+    assert benchmarl_label("ippo", {"model": model, "critic_model": critic}, {}) == label
 
 
 def test_a_changed_copy_of_a_model_is_named_by_its_file():
     choices = {"model": "layers/hypermarl_wide", "model@critic_model": "layers/hypermarl_wide"}
     models = {"model": {"name": "hypermarl_mlp"}, "critic_model": {"name": "hypermarl_mlp"}}
-    assert host_label("mappo", models, choices) == "mappo_hypermarl_wide"
+    assert benchmarl_label("mappo", models, choices) == "mappo_hypermarl_wide"
 
 
 def test_models_of_the_host_are_all_that_are_not_ours():
-    assert set(model_config_registry) - set(ALL_VARIANTS) - {"dico"} == HOST_MODELS
+    assert set(model_config_registry) - set(ALL_MODELS) == BENCHMARL_MODELS
 
 
 def test_other_json_is_passed_over(tmp_path):

@@ -8,7 +8,8 @@ from benchmarl_hyper import report
 from benchmarl_hyper.report.__main__ import main
 from benchmarl_hyper.report.output import figures
 from benchmarl_hyper.report.reading.results import read
-from benchmarl_hyper.report.sections.baseline import paired_differences, paired_section
+from benchmarl_hyper.report.sections.baseline import paired_section
+from benchmarl_hyper.report.statistics.paired import paired_differences
 from benchmarl_hyper.report.statistics.scores import final_scores, grouped
 
 MOVED = [0.0, 50.0, -20.0]  # what a seed adds to all labels

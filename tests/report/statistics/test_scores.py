@@ -1,24 +1,14 @@
-import json
-
-import numpy as np
 import pytest
-from support.recorded_runs import host_run, own_run
+from support.recorded_runs import benchmarl_run, groups_of, own_run
 
-from benchmarl_hyper.report.reading.results import read
-from benchmarl_hyper.report.statistics import diagnostics as recordings
 from benchmarl_hyper.report.statistics.across_tasks import aggregate, complete, evenly
 from benchmarl_hyper.report.statistics.scores import (
     absolute_scores,
     common_frames,
     extra_metrics,
     final_scores,
-    grouped,
     learning_curves,
 )
-
-
-def groups_of(folder):
-    return grouped(read([folder]).runs)
 
 
 def suite(base, tasks=("a/x", "a/y"), seeds=3, **options):
@@ -33,7 +23,7 @@ def suite(base, tasks=("a/x", "a/y"), seeds=3, **options):
 def test_final_and_absolute_scores_by_hand(tmp_path):
     for seed, value in enumerate([1.0, 2.0, 3.0]):
         own_run(tmp_path, "nops", seed, [[9.0], [value]], absolute=[value + 1, value + 3])
-    host_run(tmp_path / "host")
+    benchmarl_run(tmp_path / "host")
     groups = groups_of(tmp_path)
     final = final_scores(groups)["vmas/navigation"]["ippo_nops"]
     assert final.mean == 2.0
@@ -109,7 +99,7 @@ def test_given_bounds_are_used_and_named(tmp_path):
 
 def test_absolute_metrics_are_used_if_all_runs_have_them(tmp_path):
     assert aggregate(suite(tmp_path / "a", absolute=[5.0])).score == "absolute metric"
-    host_run(tmp_path / "a" / "h")
+    benchmarl_run(tmp_path / "a" / "h")
     own_run(tmp_path / "a", "good", task="vmas/navigation", absolute=[1.0])
     found = aggregate(groups_of(tmp_path / "a"))
     assert found.notes == [
@@ -163,69 +153,3 @@ def test_what_is_complete(groups, tasks, labels):
 def test_even_indices_hold_both_ends():
     assert list(evenly(5, 3)) == [0, 2, 4]
     assert list(evenly(5, 1)) == [4]
-
-
-def line(frames, name, **value):
-    return {"frames": frames, "group": "agents", "name": name, **value}
-
-
-def test_the_last_of_duplicate_lines_counts(tmp_path):
-    lines = [line(100, "snd", value=1.0), line(100, "snd", value=2.0)]
-    lines += [line(100, "snd", matrix=[[1.0]]), line(100, "snd", matrix=[[None]])]
-    own_run(tmp_path, diagnostics=lines)
-    groups = groups_of(tmp_path)
-    recorded, dropped = recordings.read_all(read([tmp_path]).runs)
-    assert dropped == []
-    curves = recordings.scalar_curves(groups, recorded)
-    assert list(curves["vmas/navigation", ("agents", "snd")]["ippo_nops"].y) == [2.0]
-    matrices = recordings.last_matrices(groups, recorded)
-    assert np.isnan(matrices["vmas/navigation", ("agents", "snd")]["ippo_nops"]).all()
-
-
-def test_broken_lines_are_dropped_and_counted(tmp_path):
-    folder = own_run(tmp_path, diagnostics=[line(100, "snd", value=1.0), {"no": "record"}])
-    (path,) = folder.glob("*/diagnostics.jsonl")
-    path.write_text(path.read_text() + json.dumps(line(200, "snd", value=1.0))[:20])
-    recording, ((where, reason),) = recordings.read(path)
-    assert recording.scalars == {("agents", "snd"): {100: 1.0}}
-    assert where == path
-    assert reason.startswith("2 lines are not records")
-
-
-def test_recorded_curves_are_where_all_seeds_are_finite(tmp_path):
-    for seed in range(3):
-        values = [
-            line(f, "snd", value=None if (f, seed) == (200, 1) else f + seed) for f in (100, 200)
-        ]
-        own_run(tmp_path, "nops", seed, diagnostics=values)
-    own_run(tmp_path, "nops", 3)
-    groups = groups_of(tmp_path)
-    curves = recordings.scalar_curves(groups, recordings.read_all(read([tmp_path]).runs)[0])
-    band = curves["vmas/navigation", ("agents", "snd")]["ippo_nops"]
-    assert (list(band.x), list(band.y), band.n) == ([100], [101.0], 3)
-
-
-def test_a_quantity_is_its_last_finite_value_and_the_mean_of_all(tmp_path):
-    for seed, last in enumerate((3.0, None, 5.0, 7.0)):
-        values = [line(300, "snd", value=last), line(100, "snd", value=1.0)]
-        own_run(tmp_path, "nops", seed, diagnostics=values)
-    own_run(tmp_path, "nops", 4, diagnostics=[line(100, "snd", value=None)])
-    own_run(tmp_path, "nops", 5)
-    found = recordings.scalar_summaries(
-        groups_of(tmp_path), recordings.read_all(read([tmp_path]).runs)[0]
-    )
-    ((where, both),) = found.items()
-    assert where == ("vmas/navigation", "ippo_nops", ("agents", "snd"))
-    assert list(both.last.seeds) == [3.0, 1.0, 5.0, 7.0]
-    assert list(both.mean.seeds) == [2.0, 1.0, 3.0, 4.0]
-    assert both.last.interval[0] < both.last.mean == 4.0
-
-
-def test_matrices_are_the_last_of_the_first_seed(tmp_path):
-    for seed in range(2):
-        values = [line(f, "snd", matrix=[[f + seed]]) for f in (200, 100)]
-        own_run(tmp_path, "nops", seed, diagnostics=values)
-    matrices = recordings.last_matrices(
-        groups_of(tmp_path), recordings.read_all(read([tmp_path]).runs)[0]
-    )
-    assert matrices["vmas/navigation", ("agents", "snd")]["ippo_nops"] == 200

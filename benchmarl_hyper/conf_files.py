@@ -1,0 +1,19 @@
+"""The YAML that we ship: ``conf/`` is the package ``benchmarl_hyper.conf``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import benchmarl_hyper.conf
+
+CONF = Path(benchmarl_hyper.conf.__file__).parent
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The values of a YAML file, without what is there for Hydra."""
+    values = yaml.safe_load(path.read_text()) or {}
+    values.pop("defaults", None)
+    return values

@@ -1,0 +1,31 @@
+"""Tell our models where a rollout begins and ends, so that they generate weights once in it.
+
+Torchrl tells nobody, so ``rollout`` of its collector and of its environments is wrapped. Delete
+this module on the day that models are told, and enter
+:func:`~benchmarl_hyper.models.common.rollout_cache.fixed_parameters` there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torchrl.collectors import SyncDataCollector
+from torchrl.envs import EnvBase
+
+from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+from benchmarl_hyper.patches.wrapping import wrap_once
+
+
+def wrap_rollouts() -> None:
+    """Wrap the rollouts of torchrl's collector and environments, once."""
+    for cls in (SyncDataCollector, EnvBase):
+        wrap_once(cls, "rollout", _with_fixed_parameters)
+
+
+def _with_fixed_parameters(method: Callable) -> Callable:
+    def rollout(*args: Any, **kwargs: Any) -> Any:
+        with fixed_parameters():
+            return method(*args, **kwargs)
+
+    return rollout

@@ -1,0 +1,102 @@
+"""What sections are made of: pictures, tables, and the words of captions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarl_hyper.report.output import figures
+from benchmarl_hyper.report.output.figures import Dots, Style
+from benchmarl_hyper.report.output.tables import Table
+from benchmarl_hyper.report.statistics.estimators import Estimate
+from benchmarl_hyper.report.statistics.scores import (
+    Groups,
+    Score,
+)
+
+PER_FIGURE = 24
+
+
+INTERVAL = "95% Student t intervals of the mean over seeds"
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, the name of its files, and its caption."""
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what to know about it, figures, and tables; ``folded`` ones are opened by hand."""
+
+    title: str
+    text: Sequence[str] = ()
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    folded: Sequence[Table] = ()
+
+
+def pages(
+    name: str, caption: str, panels: Sequence[T], draw: Callable[[Sequence[T]], Figure]
+) -> Iterator[Picture]:
+    """Figures of at most 24 panels each."""
+    parts = [panels[i : i + PER_FIGURE] for i in range(0, len(panels), PER_FIGURE)]
+    for number, part in enumerate(parts, start=1):
+        if len(parts) == 1:
+            yield Picture(name, caption, draw(part))
+        else:
+            yield Picture(f"{name}_{number}", f"{caption} ({number}/{len(parts)})", draw(part))
+
+
+def protocol(groups: Groups) -> str:
+    """Episodes and frames, for captions: ``32 episodes per evaluation, 20,000,000 frames``."""
+    runs = [run for labels in groups.values() for label in labels.values() for run in label]
+    episodes = [len(run.evaluations[-1].metrics["return"]) for run in runs]
+    frames = [run.evaluations[-1].frames for run in runs]
+    return f"{_span(episodes)} episodes per evaluation, {_span(frames)} frames of training"
+
+
+def _span(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def dots(
+    name: str,
+    caption: str,
+    scores: Mapping[str, Mapping[str, Score]],
+    looks: Mapping[str, Style],
+    origin: float | None = None,
+) -> Iterator[Picture]:
+    """Means, intervals and seeds of labels, a panel per task; ``origin`` is marked by a line."""
+    panels = [
+        Dots(
+            task,
+            name.replace("_", " "),
+            {label: _estimate(score) for label, score in labels.items()},
+            {label: score.seeds for label, score in labels.items()},
+            origin,
+        )
+        for task, labels in scores.items()
+    ]
+    return pages(name, caption, panels, lambda page: figures.dot_figure(page, looks))
+
+
+def _estimate(score: Score) -> Estimate:
+    ends = (
+        None
+        if score.interval is None
+        else (np.float64(score.interval[0]), np.float64(score.interval[1]))
+    )
+    return Estimate(np.float64(score.mean), ends)

@@ -1,0 +1,129 @@
+"""Who may import whom, folder by folder, read from the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import benchmarl_hyper
+
+PACKAGE = Path(benchmarl_hyper.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+# A room imports from rows below its own, and from itself.
+ROWS = [
+    {"__init__"},
+    {"run", "benchmark", "status", "observations"},
+    {"registry"},
+    {"diagnostics", "export", "patches"},
+    {"models", "algorithms"},
+    {"running", "tasks", "report"},
+    {"weights", "measures", "run_files", "conf_files", "terminal"},
+]
+# Within a room, the same: what is on top knows what is below.
+PARTS = {
+    "models": [{"fups", "nops", "hypermarl", "dico", "seps", "kaleidoscope"}, {"common"}],
+    "report": [
+        {"__main__"},
+        {"__init__"},
+        {"page"},
+        {"sections"},
+        {"comparability"},
+        {"output"},
+        {"statistics"},
+        {"reading"},
+    ],
+}
+STANDARD = {"collections", "functools", "itertools", "typing"}
+
+
+def room(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path, everywhere=True):
+    """Names of imported modules; of ours and of packages, with the imported name."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def ours(path):
+    """Parts of our modules that a file imports, for example ``("running", "callbacks")``."""
+    for name in imports(path):
+        package, *parts = name.split(".")
+        if package == "benchmarl_hyper" and parts[0] != "conf":
+            module = PACKAGE.joinpath(*parts)
+            is_module = module.is_dir() or module.with_suffix(".py").is_file()
+            found = tuple(parts if is_module else parts[:-1])
+            yield found if len(found) > 1 else (*found, "__init__")
+
+
+def others(path):
+    return {name.split(".")[0] for name in imports(path)} - {"benchmarl_hyper", "__future__"}
+
+
+def level(rows, name):
+    (index,) = [index for index, row in enumerate(rows) if name in row]
+    return index
+
+
+def ids(paths):
+    return {"argvalues": paths, "ids": [str(path.relative_to(PACKAGE)) for path in paths]}
+
+
+@pytest.mark.parametrize("path", **ids(FILES))
+def test_rooms_import_downwards(path):
+    for parts in ours(path):
+        same = room(path) == parts[0]
+        assert same or level(ROWS, room(path)) < level(ROWS, parts[0]), ".".join(parts)
+
+
+@pytest.mark.parametrize("path", **ids([path for path in FILES if room(path) in PARTS]))
+def test_parts_of_a_room_import_downwards(path):
+    rows, name = PARTS[room(path)], path.relative_to(PACKAGE).with_suffix("").parts[1]
+    if name == "__init__" and room(path) == "models":
+        return
+    for parts in ours(path):
+        if parts[0] == room(path) and parts[1] != name:
+            assert level(rows, name) <= level(rows, parts[1]), ".".join(parts)
+
+
+def test_patches_are_imported_by_the_registry_alone():
+    users = {room(path) for path in FILES if any(parts[0] == "patches" for parts in ours(path))}
+    assert users == {"patches", "registry"}
+
+
+@pytest.mark.parametrize(
+    "path", **ids([path for path in FILES if room(path) in ("weights", "measures")])
+)
+def test_the_mathematics_knows_torch_alone(path):
+    assert others(path) <= {"torch"} | STANDARD
+
+
+@pytest.mark.parametrize("path", **ids([path for path in FILES if room(path) == "report"]))
+def test_the_report_reads_files(path):
+    assert not others(path) & {"torch", "benchmarl", "torchrl", "tensordict", "pandas"}
+
+
+def test_estimators_know_numpy_and_scipy_alone():
+    path = PACKAGE / "report" / "statistics" / "estimators.py"
+    assert others(path) <= {"numpy", "scipy"} | STANDARD
+
+
+@pytest.mark.parametrize("path", **ids([path for path in FILES if room(path) == "tasks"]))
+def test_heavy_packages_are_imported_when_an_environment_is_built(path):
+    at_import = {module.split(".")[0] for module in imports(path, everywhere=False)}
+    heavy = {"vmas", "gymnasium", "gymnasium_robotics", "mujoco", "jax", "jaxmarl"}
+    assert not at_import & heavy
+
+
+def test_few_files_stand_in_the_entrance():
+    assert len(list(PACKAGE.glob("*.py"))) <= 10
+
+
+@pytest.mark.parametrize("path", **ids(FILES))
+def test_a_file_is_one_idea(path):
+    assert len(path.read_text().splitlines()) <= 300
