@@ -2,41 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from benchmarl import hydra_config
 from benchmarl.benchmark import Benchmark
 from benchmarl.experiment import Experiment
 from benchmarl.models.common import ModelConfig
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import MissingConfigException
+from omegaconf import DictConfig
 
-from benchmarl_hyper.conf_files import CONF, read_yaml
-from benchmarl_hyper.registry import model_config as registered
+from benchmarl_hyper.registry import method_callbacks
+from benchmarl_hyper.run_files import flat
 from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
 from benchmarl_hyper.running.experiment import ResumableExperiment
 from benchmarl_hyper.running.recording import ResultsCallback
 
 
-class VariantBenchmark(Benchmark):
-    """A BenchMARL benchmark that is repeated for each variant, and labels results by it.
+class Variant(NamedTuple):
+    """What a variant's YAML says.
 
-    ``model_config`` and ``critic_model_config`` give the target network: each variant takes over
-    those of its settings that it knows (``num_cells``, ``activation_class``, ``init`` and so on),
-    and has its shipped values for the rest. All variants use critics with an output per agent, and
-    the same seeds. Results are those of the runner: labelled ``<algorithm>_<variant>``, with the
-    absolute metric.
+    Attributes:
+        model: the configuration of policies.
+        critic_model: the configuration of critics.
+        flags: values for those flags that an algorithm has, for example ``share_param_critic``.
+        method: the values of its method; None for a variant without one.
+    """
+
+    model: ModelConfig
+    critic_model: ModelConfig
+    flags: Mapping[str, Any]
+    method: Mapping[str, Any] | None
+
+
+class VariantBenchmark(Benchmark):
+    """A BenchMARL benchmark that is repeated for each variant and labels its results by variant.
+
+    ``model_config`` and ``critic_model_config`` describe the target network. Each variant takes
+    over their values for the settings that it has as well (``num_cells``, ``activation_class``,
+    ``init`` and so on), except for those that the variant itself sets. Models, flags and methods
+    with their callbacks are those of ``variant=<name>`` in the runner, and so are the results: they
+    are labelled ``<algorithm>_<variant>`` and have the absolute metric.
 
     Args:
         algorithm_configs: the algorithms, see BenchMARL.
         model_config: the target network of the policy.
         tasks: the tasks.
-        seeds: the seeds.
+        seeds: the seeds, the same for all variants.
         experiment_config: the experiment's settings.
-        critic_model_config: the target network of the critic; None for that of the policy.
-        variants: names of models, for example ``["nops", "hypermarl_mlp"]``.
+        critic_model_config: the target network of the critic; None for the policy's.
+        variants: names that ``variant=`` takes, for example ``["nops", "hypermarl_mlp_unit"]``.
+        config_dir: a folder with variants of your own, in ``variant/<name>.yaml``.
 
     Raises:
-        ValueError: for an unknown variant, with the known ones.
+        ValueError: for an unknown variant, with the known ones, and for a variant that sets
+            something besides models, flags and a method.
     """
 
     def __init__(
@@ -49,8 +74,9 @@ class VariantBenchmark(Benchmark):
         critic_model_config: ModelConfig | None = None,
         *,
         variants: Sequence[str],
+        config_dir: str | Path | None = None,
     ):
-        self.variants = {name: registered(name).get_from_yaml() for name in variants}
+        self.variants = {name: load_variant(name, config_dir) for name in variants}
         super().__init__(
             algorithm_configs, model_config, tasks, seeds, experiment_config, critic_model_config
         )
@@ -68,23 +94,78 @@ class VariantBenchmark(Benchmark):
                     for name in self.variants:
                         yield self._experiment(algorithm, task, seed, name)
 
-    def _experiment(self, algorithm: Any, task: Any, seed: int, variant: str) -> Experiment:
-        sharing = read_yaml(CONF / "run.yaml")["sharing"]
-        flags = {key: value for key, value in sharing.items() if hasattr(algorithm, key)}
-        label = f"{algorithm.associated_class().__name__.lower()}_{variant}"
+    def _experiment(self, algorithm: Any, task: Any, seed: int, name: str) -> Experiment:
+        variant = self.variants[name]
+        flags = {key: value for key, value in variant.flags.items() if hasattr(algorithm, key)}
+        label = f"{algorithm.associated_class().__name__.lower()}_{name}"
         return ResumableExperiment(
             task=task,
             algorithm_config=replace(algorithm, **flags),
-            model_config=taking_over(self.variants[variant], self.model_config),
-            critic_model_config=taking_over(self.variants[variant], self.critic_model_config),
+            model_config=taking_over(variant.model, self.model_config),
+            critic_model_config=taking_over(variant.critic_model, self.critic_model_config),
             seed=seed,
             config=self.experiment_config,
-            callbacks=[ResultsCallback(label), AbsoluteMetricCallback()],
+            callbacks=[
+                ResultsCallback(label),
+                AbsoluteMetricCallback(),
+                *method_callbacks(variant.method),
+            ],
         )
 
 
+def load_variant(name: str, config_dir: str | Path | None = None) -> Variant:
+    """Read ``variant/<name>.yaml`` as the runner does.
+
+    Raises:
+        ValueError: for an unknown name, with the known ones, and for a variant that sets something
+            besides models, flags and a method.
+    """
+    try:
+        cfg, plain = (_composed(variant, config_dir) for variant in (name, "fups"))
+    except MissingConfigException as error:
+        known = ", ".join(error.options or [])
+        raise ValueError(f"unknown variant '{name}'; the known ones are {known}") from error
+    for section in ("experiment", "algorithm", "task"):
+        usual = flat(plain[section])
+        if changed := [k for k, value in flat(cfg[section]).items() if usual.get(k) != value]:
+            raise ValueError(
+                f"variant '{name}' sets {section}.{changed[0]}, which a benchmark takes from its "
+                "own arguments; set it there, or run the variant from the command line"
+            )
+    return Variant(
+        model=hydra_config.load_model_config_from_hydra(cfg.model),
+        critic_model=hydra_config.load_model_config_from_hydra(cfg.critic_model),
+        flags=cfg.sharing,
+        method=cfg.get("method"),
+    )
+
+
 def taking_over(variant: ModelConfig, model: ModelConfig) -> ModelConfig:
-    """The variant's configuration, with the values of those fields that both have."""
-    known = {field.name for field in fields(variant) if field.init}
-    shared = {f.name: getattr(model, f.name) for f in fields(model) if f.name in known}
+    """Return the variant's configuration with the values of ``model`` for the fields of both.
+
+    What the variant sets itself, so that it differs from what is shipped for its model, stays.
+    """
+    shipped = type(variant).get_from_yaml()
+    free = {f.name for f in fields(variant) if f.init and _same(variant, shipped, f.name)}
+    shared = {f.name: getattr(model, f.name) for f in fields(model) if f.name in free}
     return replace(variant, **shared)
+
+
+def _same(one: ModelConfig, other: ModelConfig, name: str) -> bool:
+    return getattr(one, name) == getattr(other, name)
+
+
+@cache
+def _composed(variant: str, config_dir: str | Path | None) -> DictConfig:
+    """Compose the runner's configuration; an application that runs Hydra keeps its own state."""
+    places = ["pkg://benchmarl.conf"]
+    if config_dir is not None:
+        places.append(f"file://{Path(config_dir).absolute()}")
+    choices = [f"variant={variant}", "algorithm=ippo", "task=vmas/balance"]
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_module("benchmarl_hyper.conf", version_base=None):
+            return compose("run", [*choices, f"hydra.searchpath=[{','.join(places)}]"])
+    finally:
+        GlobalHydra.instance().hydra = running

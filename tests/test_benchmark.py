@@ -1,24 +1,42 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from benchmarl.algorithms import IppoConfig, MasacConfig
+from benchmarl.environments import VmasTask
 from benchmarl.experiment import Experiment
+from benchmarl.hydra_config import load_model_config_from_hydra
 from benchmarl.models import MlpConfig
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
 from support.experiments import experiment_config, one_group
 from torch import nn
 
-from benchmarl_hyper import HypermarlMlpConfig, VariantBenchmark
-from benchmarl_hyper.benchmark import taking_over
+from benchmarl_hyper import (
+    DicoCallback,
+    HypermarlMlpConfig,
+    KaleidoscopeCallback,
+    SepsCallback,
+    VariantBenchmark,
+)
+from benchmarl_hyper.benchmark import load_variant, taking_over
+from benchmarl_hyper.conf_files import CONF
 from benchmarl_hyper.report.reading import results
 
 MLP = replace(MlpConfig.get_from_yaml(), num_cells=[8, 4], activation_class=nn.ReLU)
 
 
-def benchmark(folder, variants, algorithms=(IppoConfig,), seeds=frozenset({0}), **others):
+def three_agents():
+    return VmasTask.NAVIGATION.get_task({"max_steps": 4, "n_agents": 3})
+
+
+def benchmark(
+    folder, variants, algorithms=(IppoConfig,), seeds=frozenset({0}), task=one_group, **others
+):
     return VariantBenchmark(
         algorithm_configs=[algorithm.get_from_yaml() for algorithm in algorithms],
         model_config=MLP,
-        tasks=[one_group()],
+        tasks=[task()],
         seeds=seeds,
         experiment_config=experiment_config(folder),
         variants=variants,
@@ -60,6 +78,74 @@ def test_settings_of_a_hypernetwork_are_taken_over_by_those_that_have_them():
     assert (other.embedding_dim, other.num_cells) == (9, [3])
 
 
+def test_what_a_variant_sets_itself_is_not_taken_over():
+    model = replace(HypermarlMlpConfig.get_from_yaml(), num_cells=[3])
+    unit = load_variant("hypermarl_mlp_unit").model
+    other = taking_over(unit, model)
+    assert (other.code_norm, other.num_cells) == ("unit", [3])
+
+
+NAMES = sorted(path.stem for path in (CONF / "variant").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_variant_of_the_runner_is_one_of_the_benchmark(name):
+    variant = load_variant(name)
+    cfg = compose_runner(f"variant={name}")
+    assert variant.model == load_model_config_from_hydra(cfg.model)
+    assert variant.critic_model == load_model_config_from_hydra(cfg.critic_model)
+    assert variant.method == cfg.get("method")
+
+
+def compose_runner(*overrides):
+    with initialize_config_module("benchmarl_hyper.conf", version_base=None):
+        path = "hydra.searchpath=[pkg://benchmarl.conf]"
+        return compose("run", ["algorithm=ippo", "task=vmas/balance", path, *overrides])
+
+
+def own_variant(folder, name, text):
+    (folder / "variant").mkdir()
+    (folder / "variant" / f"{name}.yaml").write_text(f"# @package _global_\n{text}")
+
+
+SOON = {"seps": {"pretraining_frames": 8}}
+
+
+@pytest.mark.parametrize(
+    ("name", "callback"),
+    [("seps", SepsCallback), ("kaleidoscope", KaleidoscopeCallback), ("dico", DicoCallback)],
+)
+def test_methods_come_with_their_callbacks(name, callback, tmp_path):
+    own_variant(tmp_path, "mine", f"defaults: [{name}, _self_]\nmethod: {SOON.get(name, {})}\n")
+    suite = benchmark(tmp_path, ["mine"], seeds={0, 1}, task=three_agents, config_dir=tmp_path)
+    ours = []
+    for run in suite.get_experiments():
+        ours += [one for one in run.callbacks if isinstance(one, callback)]
+        run.close()
+    first, second = ours
+    assert first is not second
+
+
+def test_variants_of_ones_own(tmp_path):
+    folder = Path(__file__).parents[1] / "examples" / "my_variants"
+    (run,) = benchmark(tmp_path, ["hypermarl_wide"], config_dir=folder).get_experiments()
+    assert run.model_config.embedding_dim == run.critic_model_config.embedding_dim == 16
+    run.close()
+
+
+def test_an_application_keeps_its_hydra_state(tmp_path):
+    with initialize_config_module("benchmarl_hyper.conf", job_name="mine", version_base=None):
+        mine = GlobalHydra.instance().hydra
+        load_variant("nops", tmp_path)
+        assert GlobalHydra.instance().hydra is mine
+
+
+def test_variants_that_set_more_are_refused(tmp_path):
+    own_variant(tmp_path, "fast", "defaults: [fups, _self_]\nexperiment: {lr: 0.5}\n")
+    with pytest.raises(ValueError, match=r"variant 'fast' sets experiment\.lr"):
+        load_variant("fast", tmp_path)
+
+
 def test_unknown_variants_are_refused_before_anything_runs(tmp_path):
-    with pytest.raises(ValueError, match="unknown model 'nosp'; the known ones are"):
+    with pytest.raises(ValueError, match="unknown variant 'nosp'; the known ones are dico, fups"):
         benchmark(tmp_path, ["nosp"])
