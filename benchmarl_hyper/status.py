@@ -10,8 +10,8 @@ from statistics import fmean
 from typing import Any
 
 from benchmarl_hyper.running.run_folder import RunFolder
-from benchmarl_hyper.running.sweep import last_line, planned, read_plan, records
-from benchmarl_hyper.terminal import table
+from benchmarl_hyper.running.sweep import planned, read_plan, records
+from benchmarl_hyper.terminal import duration, last_line, table
 
 STATES = ("done", "running", "interrupted", "failed", "left")
 
@@ -82,12 +82,7 @@ def _estimate(
     if costs:
         todo = n_left + sum(1 - _share(record) for record in running)
         seconds = todo * fmean(costs) / len(running)
-        yield f"about {_duration(seconds)} to go, {len(running)} at a time"
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(minutes, 1)} min"
+        yield f"about {duration(seconds)} to go, {len(running)} at a time"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

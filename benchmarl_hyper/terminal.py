@@ -1,4 +1,4 @@
-"""Plain tables for a terminal."""
+"""Plain text for a terminal: tables, durations, the last line of an error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,22 @@ from collections.abc import Sequence
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as aligned lines, with a rule under the first."""
+    """Return rows of cells as aligned lines, with a rule under the first row."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     header, *body = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join([header, "-" * len(header), *body])
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as ``42 s``, ``3 min 20 s`` or ``2 h 5 min``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def last_line(error: str | None) -> str:
+    """Return the last line of a traceback, which says what was raised; empty without one."""
+    return (error or "").strip().rpartition("\n")[2]

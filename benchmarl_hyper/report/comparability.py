@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from benchmarl_hyper.report.output.text import listed
 from benchmarl_hyper.report.reading.results import Run
 from benchmarl_hyper.report.statistics.estimators import MIN_SEEDS
 from benchmarl_hyper.report.statistics.scores import Groups, common_frames
@@ -114,13 +115,6 @@ def warnings(groups: Groups, differences: Iterable[Difference]) -> list[str]:
         *_versions(runs),
         *_unknown(runs),
     ]
-
-
-def listed(names: Sequence[str], most: int = 4) -> str:
-    """``a, b and 3 more``."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def _difference(difference: Difference) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 from itertools import product
@@ -16,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarl_hyper.run_files import PLAN, RECORD, write_whole
 from benchmarl_hyper.running.run_folder import FolderError, RunFolder
+from benchmarl_hyper.terminal import last_line
 
 
 class SweepCallback(Callback):
@@ -83,9 +83,3 @@ def records(folder: Path) -> dict[Path, dict[str, Any]]:
 def planned(record: dict[str, Any], plan: Sequence[Sequence[str]]) -> bool:
     """Whether a run is one of these jobs."""
     return sorted(record["overrides"]) in plan
-
-
-def last_line(error: str | None) -> str:
-    """Of a traceback, what was raised."""
-    lines = re.split(r"\n+", (error or "").strip())
-    return lines[-1]

@@ -3,7 +3,7 @@
 import pytest
 from support.recorded_runs import benchmarl_run, config, own_run
 
-from benchmarl_hyper.report.comparability import common, differences, listed, warnings
+from benchmarl_hyper.report.comparability import common, differences, warnings
 from benchmarl_hyper.report.reading.results import read
 from benchmarl_hyper.report.statistics.scores import grouped
 
@@ -98,7 +98,3 @@ def test_episodes_versions_and_unknown_settings(tmp_path):
     assert "different numbers of episodes: 1 in ippo_nops; 2 in ippo, ippo_fups." in text
     assert "different versions of torch: 2 in 1 runs, 1 in 1 runs." in text
     assert "The settings of 1 runs are unknown (ippo)" in text
-
-
-def test_long_lists_are_cut():
-    assert listed(["a", "b", "c"], 2) == "a, b and 1 more"

@@ -6,7 +6,6 @@ from support.recorded_runs import benchmarl_run, config, own_run
 from benchmarl_hyper import report
 from benchmarl_hyper.report.__main__ import main
 from benchmarl_hyper.report.page import read_bounds
-from benchmarl_hyper.report.sections.appendix import duration
 from benchmarl_hyper.report.statistics.scores import score, standing
 
 
@@ -144,8 +143,8 @@ def test_summary_has_a_line_per_task_and_label(tmp_path):
     failed = own_run(tmp_path, "fups", 1, status="failed")
     lines = [" ".join(line.split()) for line in report.summary([tmp_path]).splitlines()]
     assert lines[0].endswith("range absolute metric")
-    assert lines[2] == "vmas/navigation ippo_fups 1 -1.250 - -1.250 .. -1.250 -"
-    assert lines[3] == "vmas/navigation ippo_nops 3 2.000 -0.484 .. 4.484 1.000 .. 3.000 2.000"
+    assert lines[2] == "vmas/navigation ippo_fups 1 -1.250 - -1.250 to -1.250 -"
+    assert lines[3] == "vmas/navigation ippo_nops 3 2.000 -0.484 to 4.484 1.000 to 3.000 2.000"
     assert lines[-1].startswith(f"Dropped {failed}/run.json: status is 'failed'")
 
 
@@ -198,10 +197,3 @@ def test_command_line_prints_the_table_and_where_the_report_is(tmp_path, capsys)
 def test_command_line_tells_errors_in_a_line(tmp_path):
     with pytest.raises(SystemExit, match=f"^error: no runs in {tmp_path}"):
         main([str(tmp_path)])
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(4.25, "4.2 s"), (42, "42 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text

@@ -71,7 +71,7 @@ def test_the_status_counts_and_estimates(tmp_path):
     lines = [line.split() for line in shown.splitlines()]
     assert ["vmas/balance", "ippo_fups", "1", "1", "75%"] in lines
     assert "4 runs: 1 done, 1 running, 2 left" in shown
-    assert "about 25 min to go, 1 at a time" in shown
+    assert "about 25 min 0 s to go, 1 at a time" in shown
 
 
 def test_the_status_before_anything_is_done(tmp_path):

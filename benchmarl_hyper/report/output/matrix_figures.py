@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarl_hyper.report.output.figures import COLOURS, GREY, INK, WIDTH, grid, style_axes
+from benchmarl_hyper.report.output.text import interval
 from benchmarl_hyper.report.statistics.estimators import Estimate
 
 
@@ -54,9 +55,10 @@ def _both_ways(estimates: Mapping[tuple[str, str], Estimate]) -> dict[tuple[str,
 
 
 def _text(estimate: Estimate) -> str:
-    if estimate.interval is None:
-        return f"{estimate.value:.2f}"
-    return f"{estimate.value:.2f}\n{estimate.interval[0]:.2f} to {estimate.interval[1]:.2f}"
+    lines = [f"{estimate.value:.2f}"]
+    if estimate.interval is not None:
+        lines.append(interval(estimate.interval, "{:.2f}".format))
+    return "\n".join(lines)
 
 
 def map_figure(maps: Sequence[Map], limits: tuple[float, float], colours: str, name: str) -> Figure:

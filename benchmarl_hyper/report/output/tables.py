@@ -6,8 +6,10 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from benchmarl_hyper.report.output.text import with_interval
 from benchmarl_hyper.report.statistics.scores import Score, standing
 
 LATEX = {
@@ -127,8 +129,7 @@ def apart_from_0(scores: Mapping[str, Score], label: str) -> bool:
 def _cell(score: Score | None, digits: int) -> str:
     if score is None:
         return "-"
-    mean, *ends = (_number(value, digits) for value in (score.mean, *(score.interval or ())))
-    return f"{mean} ({ends[0]} to {ends[1]})" if ends else mean
+    return with_interval(score.mean, score.interval, partial(_number, digits=digits))
 
 
 def _number(value: float, digits: int) -> str:

@@ -16,6 +16,7 @@ import yaml
 from benchmarl_hyper.report.reading.archives import unpacked
 from benchmarl_hyper.report.reading.benchmarl_labels import benchmarl_label
 from benchmarl_hyper.run_files import CONFIG, RECORD
+from benchmarl_hyper.terminal import last_line
 
 OWN_EXPORT = "marl_eval.json"
 WITHOUT_RESULTS = {".hydra", "checkpoints", "scalars", "texts", "videos"}
@@ -148,9 +149,9 @@ def _own(path: Path) -> Iterator[Run]:
 
 
 def _unfinished(record: Mapping[str, Any]) -> str:
-    error = (record.get("error") or "").strip().splitlines()
+    error = last_line(record.get("error"))
     progress = f"{record.get('frames')} of {record.get('max_frames')} frames"
-    return f"status is {record['status']!r} at {progress}" + (f": {error[-1]}" if error else "")
+    return f"status is {record['status']!r} at {progress}" + (f": {error}" if error else "")
 
 
 def _benchmarls(path: Path) -> Iterator[Run]:

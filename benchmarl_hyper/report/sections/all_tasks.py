@@ -6,14 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmarl_hyper.report.comparability import listed
 from benchmarl_hyper.report.output import figures
 from benchmarl_hyper.report.output import matrix_figures as matrices
 from benchmarl_hyper.report.output.figures import Dots, Panel, Style
 from benchmarl_hyper.report.output.tables import Table
+from benchmarl_hyper.report.output.text import listed, with_interval
 from benchmarl_hyper.report.sections.base import Picture, Section
 from benchmarl_hyper.report.statistics.across_tasks import Aggregates
-from benchmarl_hyper.report.statistics.estimators import Estimate
 
 BOOTSTRAP = "95% percentile intervals of the stratified bootstrap over seeds"
 
@@ -91,17 +90,10 @@ def _efficiency(found: Aggregates, tasks: str, looks: Mapping[str, Style]) -> Pi
 
 def _statistics_table(found: Aggregates, scope: str) -> Table:
     rows = [
-        [label, *(_cell(estimates[label]) for estimates in found.statistics.values())]
+        [label, *(with_interval(*estimates[label]) for estimates in found.statistics.values())]
         for label in found.labels
     ]
     return Table("aggregates", f"{scope}, with {BOOTSTRAP}.", ["label", *found.statistics], rows)
-
-
-def _cell(estimate: Estimate) -> str:
-    value = f"{estimate.value:.3f}"
-    if estimate.interval is None:
-        return value
-    return f"{value} ({estimate.interval[0]:.3f} to {estimate.interval[1]:.3f})"
 
 
 def _bounds_table(found: Aggregates) -> Table:

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from benchmarl_hyper.report.comparability import Difference, common, listed, versions
+from benchmarl_hyper.report.comparability import Difference, common, versions
 from benchmarl_hyper.report.output.tables import Table
+from benchmarl_hyper.report.output.text import listed
 from benchmarl_hyper.report.reading.results import Dropped, Results, Run
 from benchmarl_hyper.report.sections.base import Section
 from benchmarl_hyper.report.statistics.scores import Groups
+from benchmarl_hyper.terminal import duration
 
 AGARWAL = "Agarwal et al. 2021, arXiv 2108.13264"
 GORSANE = "Gorsane et al. 2022, arXiv 2209.10485"
@@ -89,16 +91,6 @@ def _cost(runs: Sequence[Run]) -> list[str]:
 def _parameters(runs: Sequence[Run], part: str) -> str:
     counts = {sum((run.record.get("parameters") or {}).get(part, {}).values()) for run in runs}
     return " or ".join(f"{count:,}" if count else "-" for count in sorted(counts))
-
-
-def duration(seconds: float) -> str:
-    """``42 s``, ``3 min 20 s`` or ``2 h 5 min``."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def appendix_section(

@@ -11,6 +11,7 @@ import numpy as np
 from benchmarl_hyper.report.output.figures import Panel, Style, curve_figure
 from benchmarl_hyper.report.output.matrix_figures import Map, map_figure, scatter_figure
 from benchmarl_hyper.report.output.tables import Table, overview
+from benchmarl_hyper.report.output.text import interval
 from benchmarl_hyper.report.reading.diagnostics import Key, Recording
 from benchmarl_hyper.report.sections.base import INTERVAL, Picture, Section, pages
 from benchmarl_hyper.report.statistics.diagnostics import (
@@ -110,7 +111,7 @@ def _table(summaries: Mapping[tuple[str, str, Key], Summary]) -> Table:
 def _cells(*scores: Score) -> Iterator[str]:
     for score in scores:
         yield f"{score.mean:.3g}"
-        yield "-" if score.interval is None else "{:.3g} to {:.3g}".format(*score.interval)
+        yield interval(score.interval, "{:.3g}".format)
 
 
 def _panel(task: str, key: Key, lines: Mapping[str, Band], several: bool) -> Panel:

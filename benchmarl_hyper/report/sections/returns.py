@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarl_hyper.report.comparability import listed
 from benchmarl_hyper.report.output import figures
 from benchmarl_hyper.report.output.figures import Panel, Style
 from benchmarl_hyper.report.output.tables import Table, leading, overview
+from benchmarl_hyper.report.output.text import interval, listed
 from benchmarl_hyper.report.sections.base import INTERVAL, Section, _span, dots, pages, protocol
 from benchmarl_hyper.report.statistics.scores import (
     Groups,
@@ -119,5 +119,4 @@ def _cells(scores: Mapping[str, Score], label: str) -> list[str]:
     if label not in scores:
         return ["-", "-", "-"]
     score = scores[label]
-    ends = "-" if score.interval is None else "{:.3f} to {:.3f}".format(*score.interval)
-    return [f"{score.mean:.3f}", ends, standing(scores, label)]
+    return [f"{score.mean:.3f}", interval(score.interval), standing(scores, label)]

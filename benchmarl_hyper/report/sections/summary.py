@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarl_hyper.report.output.text import interval
 from benchmarl_hyper.report.reading.results import Results, read
 from benchmarl_hyper.report.statistics.estimators import MIN_SEEDS
 from benchmarl_hyper.report.statistics.scores import (
@@ -47,8 +48,8 @@ def _cells(score: Score) -> list[str]:
     return [
         str(len(score.seeds)),
         f"{score.mean:.3f}",
-        "-" if score.interval is None else "{:.3f} .. {:.3f}".format(*score.interval),
-        f"{score.seeds.min():.3f} .. {score.seeds.max():.3f}",
+        interval(score.interval),
+        interval((score.seeds.min(), score.seeds.max())),
     ]
 
 

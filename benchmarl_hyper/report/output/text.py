@@ -1,0 +1,30 @@
+"""How numbers and names are written, in tables, captions and sentences alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+def interval(ends: Sequence[Any] | None, number: Callable[[Any], str] = "{:.3f}".format) -> str:
+    """Return ``0.950 to 1.021``, or a dash where there is no interval.
+
+    Args:
+        ends: the lower and the upper end.
+        number: how one number is written.
+    """
+    return "-" if ends is None else f"{number(ends[0])} to {number(ends[1])}"
+
+
+def with_interval(
+    value: Any, ends: Sequence[Any] | None, number: Callable[[Any], str] = "{:.3f}".format
+) -> str:
+    """Return ``1.012 (0.999 to 1.024)``, or the value alone where there is no interval."""
+    return number(value) if ends is None else f"{number(value)} ({interval(ends, number)})"
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Return ``a, b, c, d and 3 more``."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
