@@ -60,12 +60,22 @@ def mean_policy_gradient(loss: LossModule, batch: TensorDictBase, n_agents: int)
 
 @contextmanager
 def _generated_layers(loss: LossModule, n_agents: int) -> Iterator[list[Tensor]]:
-    """Collects the weights and biases that our models generate, those with a row per agent."""
-    layers: list[Tensor] = []
+    """Collect the weights and biases that our models generate and that have a row per agent.
 
-    def collect(module: Any, arguments: Any, made: list[Layer]) -> None:
-        tensors = [tensor for layer in made for tensor in layer]  # of targets: without gradient
-        layers.extend(t for t in tensors if t.requires_grad and len(t) == n_agents)
+    A loss may run its policy more than once, as that of SAC does for discrete actions. Every run
+    gets the tensors of the first one, so that their gradients are those of all runs together.
+    """
+    layers: list[Tensor] = []
+    first: dict[Any, list[Layer]] = {}
+
+    def collect(module: Any, arguments: Any, made: list[Layer]) -> list[Layer]:
+        own = [tensor for layer in made for tensor in layer if tensor.requires_grad]
+        if not own:
+            return made  # for a target
+        if module not in first:
+            first[module] = made
+            layers.extend(tensor for tensor in own if len(tensor) == n_agents)
+        return first[module]
 
     policy = getattr(loss, "actor_network", None)  # Q-learning has none
     models = (

@@ -218,11 +218,13 @@ def test_gradients_of_the_agents_add_up_to_that_of_the_loss(algorithm, key, tmp_
         torch.testing.assert_close(mean, expected, atol=1e-6, rtol=1e-4)
 
 
-def test_without_sharing_generated_weights_are_the_parameters(tmp_path):
+@pytest.mark.parametrize(("algorithm", "continuous"), [("ippo", True), ("isac", False)])
+def test_without_sharing_generated_weights_are_the_parameters(algorithm, continuous, tmp_path):
     """So both norms are the same; a hypernetwork's Jacobian makes them differ."""
     for model, equal in (("nops", True), ("hypermarl_mlp", False)):
         (tmp_path / model).mkdir()
-        norms = logged(measure_gradients(tmp_path / model, model))["agents", "gradient_norms"]
+        run = measure_gradients(tmp_path / model, model, algorithm, one_group, continuous)
+        norms = logged(run)["agents", "gradient_norms"]
         assert norms.shape == (2, 2)
         assert (norms > 0).all()
         assert torch.allclose(norms[:, 0], norms[:, 1]) == equal
