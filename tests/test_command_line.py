@@ -1,7 +1,6 @@
 """What people type, in processes of its own, away from the repository."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.benchmarl_requests import ALL_MODELS
+from support.processes import python
 
 ROOT = Path(__file__).parents[1]
 TINY_RUN = [
@@ -29,21 +29,6 @@ TINY_RUN = [
     "task=vmas/navigation",
     "task.max_steps=4",
 ]
-
-
-def python(*arguments, cwd, check=True, **environment):
-    """Run a Python process; its output, both streams together."""
-    result = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "HYDRA_FULL_ERROR": "0", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert not check or result.returncode == 0, result.stdout
-    return result.stdout
 
 
 def models(name):
@@ -213,7 +198,7 @@ def test_the_wheel_runs_where_it_is_installed(wheel, tmp_path):
     site = next((tmp_path / "venv" / "lib").glob("python*")) / "site-packages"
     zipfile.ZipFile(wheel).extractall(site)
     packages = next(path for path in sys.path if path.endswith("site-packages"))
-    (site / "host.pth").write_text(packages + "\n")
+    (site / "packages.pth").write_text(packages + "\n")
     code = "import benchmarl_hyper; print(benchmarl_hyper.__file__)"
     run = [interpreter, "-m", "benchmarl.run", *TINY_RUN, *models("nops")]
     for command, expected in (([interpreter, "-c", code], str(site)), (run, "2/2")):

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from test_command_line import python
+from support.processes import python
 
 SMALL = [
     "+suite=quickstart",
