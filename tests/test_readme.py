@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from support.benchmarl_requests import ALL_MODELS, MODELS
+from support.benchmarl_requests import ALL_MODELS
 
 from benchmarl_hyper.conf_files import CONF
 
@@ -48,8 +48,7 @@ def test_every_variant_has_a_row():
     assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == {*ALL_MODELS}
 
 
-def test_the_suite_covers_every_variant_of_the_published_table():
+def test_the_suite_trains_the_variants_of_the_table():
     suite = OmegaConf.load(CONF / "suite" / "quickstart.yaml")
     shown = set(re.findall(r"^vmas/navigation +ippo_(\w+)", README, re.MULTILINE))
     assert set(suite.hydra.sweeper.params.variant.split(",")) == shown
-    assert set(MODELS) - shown == {"hypermarl_lowrank", "seps", "kaleidoscope"}
