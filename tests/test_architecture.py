@@ -19,11 +19,10 @@ ROWS = [
     {"running", "tasks", "report"},
     {"weights", "measures", "run_files", "conf_files", "terminal"},
 ]
-# Within a room, the same: what is on top knows what is below.
+# Within a room, the same. What is not named stands on top, for example a way of sharing.
 PARTS = {
-    "models": [{"fups", "nops", "hypermarl", "dico", "seps", "kaleidoscope"}, {"common"}],
+    "models": [{"common"}],
     "report": [
-        {"__main__"},
         {"__init__"},
         {"page"},
         {"sections"},
@@ -83,12 +82,14 @@ def test_rooms_import_downwards(path):
 
 @pytest.mark.parametrize("path", **ids([path for path in FILES if room(path) in PARTS]))
 def test_parts_of_a_room_import_downwards(path):
-    rows, name = PARTS[room(path)], path.relative_to(PACKAGE).with_suffix("").parts[1]
-    if name == "__init__" and room(path) == "models":
-        return
+    name = path.relative_to(PACKAGE).with_suffix("").parts[1]
+    named = {part for row in PARTS[room(path)] for part in row}
+    rows = [{name} - named, *PARTS[room(path)]]
     for parts in ours(path):
-        if parts[0] == room(path) and parts[1] != name:
+        if parts[0] == room(path) and parts[1] in named - {name}:
             assert level(rows, name) <= level(rows, parts[1]), ".".join(parts)
+        elif parts[0] == room(path) and parts[1] != name:
+            assert name not in named, ".".join(parts)
 
 
 def test_patches_are_imported_by_the_registry_alone():

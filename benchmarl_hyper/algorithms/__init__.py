@@ -1,1 +1,1 @@
-"""Algorithms beyond BenchMARL's nine."""
+"""Algorithms beyond BenchMARL's nine: HAPPO, and PPO with the settings of HyperMARL's code."""

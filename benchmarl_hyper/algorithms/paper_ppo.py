@@ -1,4 +1,4 @@
-"""PPO with the settings of HyperMARL's public code that BenchMARL's does not have."""
+"""PPO with the settings of HyperMARL's public code that BenchMARL's PPO does not have."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from torchrl.objectives import ClipPPOLoss
 
 from benchmarl_hyper.conf_files import CONF
 
-# What each choice keeps apart in advantages [*batch, n, 1]. The last dimension has one entry;
-# torchrl warns where nothing is named.
+# The dimensions of advantages [*batch, n, 1] whose entries are normalised separately. "joint" names
+# the last one, which has a single entry, because torchrl warns if no dimension is named.
 KEPT_APART: dict[str, tuple[int, ...]] = {"none": (), "joint": (-1,), "per_agent": (-2,)}
 
 
 class PaperPpo(Algorithm):
-    """What is added to BenchMARL's IPPO and MAPPO.
+    """A mix-in that adds the settings of HyperMARL's PPO to BenchMARL's IPPO and MAPPO.
 
     Args:
-        normalize_advantage: to mean 0 and standard deviation 1 in each minibatch, ``"joint"`` over
-            all agents or ``"per_agent"``; ``"none"`` as BenchMARL.
-        clip_value: whether the critic's values may move by ``clip_epsilon`` per batch only.
+        normalize_advantage: how the advantages of each minibatch are scaled to mean 0 and standard
+            deviation 1: ``"joint"`` over all agents, ``"per_agent"``, or ``"none"`` for no scaling,
+            as in BenchMARL.
+        clip_value: whether the critic's values may move by at most ``clip_epsilon`` per batch.
         anneal_lr: whether learning rates fall from iteration to iteration, to zero at the end.
-        **kwargs: see :class:`benchmarl.algorithms.Ippo` and :class:`benchmarl.algorithms.Mappo`.
+        **kwargs: the arguments of :class:`benchmarl.algorithms.Ippo` or
+            :class:`benchmarl.algorithms.Mappo`.
 
     Raises:
-        ValueError: for an unknown ``normalize_advantage``.
+        ValueError: if ``normalize_advantage`` is unknown.
     """
 
     def __init__(self, normalize_advantage: str, clip_value: bool, anneal_lr: bool, **kwargs: Any):
@@ -50,12 +52,17 @@ class PaperPpo(Algorithm):
         loss.normalize_advantage = self.normalize_advantage != "none"
         loss.normalize_advantage_exclude_dims = KEPT_APART[self.normalize_advantage]
         if self.clip_value:
-            del loss.clip_value  # None
+            del loss.clip_value  # None, and a buffer may not take the name of an attribute
             loss.register_buffer("clip_value", loss.clip_epsilon.clone())
         return loss, use_target
 
     def process_batch(self, group: str, batch: TensorDictBase) -> TensorDictBase:
-        """As in BenchMARL, with the learning rate of this iteration."""
+        """Return the batch as BenchMARL prepares it, and set this iteration's learning rate.
+
+        Args:
+            group: name of the group.
+            batch: what was collected, ``[*batch]``.
+        """
         if self.anneal_lr:
             run = self.experiment
             before = run.total_frames - batch.numel()
@@ -67,16 +74,16 @@ class PaperPpo(Algorithm):
 
 
 class IppoPaper(PaperPpo, Ippo):
-    """IPPO with :class:`PaperPpo`."""
+    """IPPO with the settings of :class:`PaperPpo`."""
 
 
 class MappoPaper(PaperPpo, Mappo):
-    """MAPPO with :class:`PaperPpo`."""
+    """MAPPO with the settings of :class:`PaperPpo`."""
 
 
 @dataclass
 class PaperPpoConfig(AlgorithmConfig):
-    """What is added to the configurations of BenchMARL's IPPO and MAPPO."""
+    """The fields that :class:`PaperPpo` adds to the configurations of IPPO and MAPPO."""
 
     normalize_advantage: str = MISSING  # type: ignore[assignment]
     clip_value: bool = MISSING  # type: ignore[assignment]
@@ -84,7 +91,11 @@ class PaperPpoConfig(AlgorithmConfig):
 
     @classmethod
     def get_from_yaml(cls, path: str | None = None):
-        """Load the shipped values, or those of a YAML file that has all of them."""
+        """Load the shipped values, or those of a YAML file.
+
+        Args:
+            path: a YAML file that has every key; None for the shipped values.
+        """
         name = cls.associated_class().__name__.removesuffix("Paper").lower()
         return super().get_from_yaml(path or str(CONF / "algorithm" / f"{name}_paper.yaml"))
 
@@ -95,7 +106,7 @@ class IppoPaperConfig(PaperPpoConfig, IppoConfig):
 
     @staticmethod
     def associated_class() -> type[IppoPaper]:
-        """The algorithm."""
+        """Return :class:`IppoPaper`, the algorithm that this configuration builds."""
         return IppoPaper
 
 
@@ -105,5 +116,5 @@ class MappoPaperConfig(PaperPpoConfig, MappoConfig):
 
     @staticmethod
     def associated_class() -> type[MappoPaper]:
-        """The algorithm."""
+        """Return :class:`MappoPaper`, the algorithm that this configuration builds."""
         return MappoPaper

@@ -1,1 +1,1 @@
-"""What is measured, with torch alone: behavioural distances, gradient conflict and variance."""
+"""Measures of training, with torch alone: behavioural distances, gradient conflict and variance."""

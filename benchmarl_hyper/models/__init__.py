@@ -1,1 +1,1 @@
-"""A BenchMARL model per way of sharing."""
+"""BenchMARL models: one module or folder for each way of sharing parameters."""

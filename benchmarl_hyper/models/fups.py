@@ -1,4 +1,4 @@
-"""Full parameter sharing (FuPS): one network for all agents, with an id in its input or without."""
+"""Full parameter sharing (FuPS): one network for all agents, with or without an agent id."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from benchmarl_hyper.weights.rows import IdRows, Rows, Table
 
 
 class Fups(GeneratedMlp):
-    """Full parameter sharing: one network for all agents, without an id."""
+    """Full parameter sharing: one network for all agents, without an agent id.
+
+    Args:
+        **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
+    """
 
     agents_alike = True
 
@@ -32,7 +36,7 @@ class FupsConfig(GeneratedMlpConfig):
 
     @staticmethod
     def associated_class() -> type[Fups]:
-        """The model."""
+        """Return :class:`Fups`, the model that this configuration builds."""
         return Fups
 
 
@@ -40,8 +44,9 @@ class FupsId(GeneratedMlp):
     """Full parameter sharing with a one-hot agent id next to the observation (FuPS+ID).
 
     Args:
-        use_observation: with False the network sees the id alone ("no state" in HyperMARL).
-        **kwargs: see :class:`GeneratedMlp`.
+        use_observation: whether the network reads the observation; if False, it reads the id alone
+            ("no state" in HyperMARL).
+        **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
     def __init__(self, use_observation: bool, **kwargs: Any):
@@ -60,12 +65,12 @@ class FupsIdConfig(GeneratedMlpConfig):
 
     @staticmethod
     def associated_class() -> type[FupsId]:
-        """The model."""
+        """Return :class:`FupsId`, the model that this configuration builds."""
         return FupsId
 
 
 class FupsGru(Recurrent, Fups):
-    """BenchMARL's shared ``gru``, behind an encoder: everything is shared, and there is no id."""
+    """Recurrent FuPS: BenchMARL's shared ``gru`` behind an encoder, without an agent id."""
 
 
 @dataclass(kw_only=True)
@@ -74,12 +79,12 @@ class FupsGruConfig(RecurrentConfig, FupsConfig):
 
     @staticmethod
     def associated_class() -> type[FupsGru]:
-        """The model."""
+        """Return :class:`FupsGru`, the model that this configuration builds."""
         return FupsGru
 
 
 class FupsIdGru(Recurrent, Fups):
-    """Everything is shared, and the encoder reads a one-hot agent id next to the observation."""
+    """Recurrent FuPS+ID: the encoder reads a one-hot agent id next to the observation."""
 
     agents_alike = False
     id_at_input = True
@@ -95,7 +100,7 @@ class FupsIdGruConfig(RecurrentConfig, FupsConfig):
     """Configuration of :class:`FupsIdGru`.
 
     Raises:
-        ValueError: without an encoder, which reads the id.
+        ValueError: if there is no encoder, since it is the encoder that reads the id.
     """
 
     def __post_init__(self) -> None:
@@ -108,5 +113,5 @@ class FupsIdGruConfig(RecurrentConfig, FupsConfig):
 
     @staticmethod
     def associated_class() -> type[FupsIdGru]:
-        """The model."""
+        """Return :class:`FupsIdGru`, the model that this configuration builds."""
         return FupsIdGru

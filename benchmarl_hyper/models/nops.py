@@ -14,7 +14,11 @@ from benchmarl_hyper.weights.rows import Rows, Table
 
 
 class Nops(GeneratedMlp):
-    """No parameter sharing: one network per agent."""
+    """No parameter sharing: one network per agent.
+
+    Args:
+        **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
+    """
 
     def __init__(self, **kwargs: Any):
         super().__init__(lambda n, specs: Table(Rows(n, spec) for spec in specs), **kwargs)
@@ -26,12 +30,12 @@ class NopsConfig(GeneratedMlpConfig):
 
     @staticmethod
     def associated_class() -> type[Nops]:
-        """The model."""
+        """Return :class:`Nops`, the model that this configuration builds."""
         return Nops
 
 
 class NopsGru(Recurrent, Nops):
-    """Nothing is shared: an encoder, a GRU and a network per agent."""
+    """Recurrent NoPS: each agent has its own encoder, GRU and network."""
 
     own_memory = True
 
@@ -42,5 +46,5 @@ class NopsGruConfig(RecurrentConfig, NopsConfig):
 
     @staticmethod
     def associated_class() -> type[NopsGru]:
-        """The model."""
+        """Return :class:`NopsGru`, the model that this configuration builds."""
         return NopsGru

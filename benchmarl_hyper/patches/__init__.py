@@ -1,7 +1,7 @@
 """Every global change to BenchMARL and torchrl, and the one function that makes them.
 
-Each module changes one class at run time, since there is no public way, and says what to delete on
-the day that upstream offers one. A test of each fails on that day.
+Upstream offers no public way to make these changes, so each module changes classes at run time.
+Its docstring says on which day it can be deleted, and a test fails on that day.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from benchmarl_hyper.patches.rollouts import wrap_rollouts
 
 
 def install() -> None:
-    """Make all changes, once; calling it again does no harm."""
+    """Make all changes; a second call has no effect."""
     wrap_ensembles()
     wrap_optimizer_steps()
     wrap_rollouts()

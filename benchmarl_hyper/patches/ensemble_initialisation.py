@@ -1,10 +1,10 @@
-"""Keep the initialisation of critics in the ensembles of torchrl's losses.
+"""Keep the initialisation of our critics in the ensembles of torchrl's losses.
 
 ``LossModule.convert_to_functional`` copies a critic ``expand_dim`` times (SAC's Q-networks) and
-refills every parameter uniformly between its minimum and maximum, which destroys any structured
-initialisation. It offers no way to choose otherwise, so it is wrapped; losses without one of our
-models are left alone. Delete this module on the day that torchrl calls ``reset_parameters`` of
-modules that have one.
+refills every parameter uniformly between its minimum and maximum. This destroys any structured
+initialisation, and no option prevents it, so the method is wrapped. Losses without one of our
+models are not affected. Delete this module on the day that torchrl calls ``reset_parameters`` of
+modules that have it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from benchmarl_hyper.patches.wrapping import wrap_once
 
 
 def wrap_ensembles() -> None:
-    """Wrap ``LossModule.convert_to_functional``, once."""
+    """Wrap ``LossModule.convert_to_functional``; a second call has no effect."""
     wrap_once(LossModule, "convert_to_functional", _with_initialisation)
 
 
 def initialise_ensemble(loss: LossModule, module_name: str) -> None:
-    """Give each member of an ensemble a fresh initialisation of our models, in place.
+    """Draw a fresh initialisation of our models for each member of an ensemble, in place.
 
     Args:
-        loss: holds ``<module_name>_params`` of batch size ``[members]`` and, where the loss has
-            delayed targets, ``target_<module_name>_params``, which are made equal.
-        module_name: the name of the ensemble in the loss.
+        loss: a loss with ``<module_name>_params`` of batch size ``[members]``. If it has delayed
+            targets, ``target_<module_name>_params``, these are made equal.
+        module_name: name of the ensemble in the loss.
     """
     module = getattr(loss, module_name)
     params = getattr(loss, f"{module_name}_params").data

@@ -1,9 +1,9 @@
 """Let a loss ask for several optimiser steps where BenchMARL takes one.
 
 HAPPO's agents learn one after the other on the same batch, each for as many steps as the settings
-say. BenchMARL reads the number of steps from the settings alone, so ``Experiment._optimizer_loop``,
-which takes one, is wrapped. Delete this module on the day that an algorithm or a loss may say how
-many steps a batch gets.
+say. BenchMARL reads the number of steps from the settings alone. So ``Experiment._optimizer_loop``,
+which takes one step, is wrapped. Delete this module on the day that an algorithm or a loss can say
+how many steps a batch gets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from benchmarl_hyper.patches.wrapping import wrap_once
 
 
 def wrap_optimizer_steps() -> None:
-    """Wrap BenchMARL's optimiser step, once; losses without ``steps_per_call`` keep one step."""
+    """Wrap BenchMARL's optimiser step; a second call has no effect.
+
+    A loss that has no ``steps_per_call`` still gets one step.
+    """
     wrap_once(Experiment, "_optimizer_loop", _repeated)
 
 

@@ -1,7 +1,7 @@
-"""Tell our models where a rollout begins and ends, so that they generate weights once in it.
+"""Tell our models when a rollout begins and ends, so that they generate weights once per rollout.
 
-Torchrl tells nobody, so ``rollout`` of its collector and of its environments is wrapped. Delete
-this module on the day that models are told, and enter
+torchrl has no hook for this, so ``rollout`` of its collector and of its environments is wrapped.
+Delete this module on the day that torchrl has such a hook, and enter
 :func:`~benchmarl_hyper.models.common.rollout_cache.fixed_parameters` there.
 """
 
@@ -18,7 +18,7 @@ from benchmarl_hyper.patches.wrapping import wrap_once
 
 
 def wrap_rollouts() -> None:
-    """Wrap the rollouts of torchrl's collector and environments, once."""
+    """Wrap the rollouts of torchrl's collector and environments; a second call has no effect."""
     for cls in (SyncDataCollector, EnvBase):
         wrap_once(cls, "rollout", _with_fixed_parameters)
 

@@ -1,4 +1,4 @@
-"""How a method of somebody else's class is wrapped."""
+"""Wrap a method of a class that belongs to another package."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ MARK = "_benchmarl_hyper"
 
 
 def wrap_once(cls: type, name: str, make: Callable[[Callable], Callable]) -> None:
-    """Replace a method by ``make(method)`` in the class that defines it, unless that was done.
+    """Replace a method by ``make(method)`` in the class that defines it, at most once.
 
     Args:
-        cls: the class, or one that inherits the method.
-        name: the method's name.
-        make: takes the method and returns what replaces it.
+        cls: the class that defines the method, or one that inherits it.
+        name: name of the method.
+        make: function that takes the method and returns its replacement.
     """
     owner: Any = next(parent for parent in cls.__mro__ if name in vars(parent))
     original = vars(owner)[name]

@@ -1,1 +1,1 @@
-"""Weights, with torch alone: rows, initialisation, embeddings, the target forward."""
+"""Weights, with torch alone: rows, initialisation, embeddings, the target network's forward."""

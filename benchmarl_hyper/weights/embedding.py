@@ -9,10 +9,10 @@ from benchmarl_hyper.weights.initialisation import HIDDEN_GAIN
 
 
 class AgentEmbedding(nn.Module):
-    """Rows that tell a hypernetwork which agent it writes weights for.
+    """Rows that tell a hypernetwork which agent it writes weights for, one per agent.
 
     Learned rows start orthogonal with gain sqrt(2) (HyperMARL's public code). One-hot rows are a
-    buffer, since losses refill the frozen parameters of their ensembles.
+    buffer and not a frozen parameter: losses with ensembles refill their parameters, frozen or not.
 
     Args:
         n_agents: number of rows.
@@ -31,10 +31,10 @@ class AgentEmbedding(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw learned rows anew, in place."""
+        """Redraw learned rows, in place; one-hot rows stay as they are."""
         if self.learned:
             nn.init.orthogonal_(self.table, HIDDEN_GAIN)
 
     def forward(self) -> Tensor:
-        """The rows, ``[n_agents, dim]``."""
+        """Return the rows, ``[n_agents, dim]``."""
         return self.table

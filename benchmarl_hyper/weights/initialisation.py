@@ -1,4 +1,4 @@
-"""Initial weights: how the rows of a layer are drawn, in place."""
+"""Initial weights: functions that fill the rows of a layer, in place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ Initialiser = Callable[[Tensor, Tensor], None]
 
 
 class LayerSpec(NamedTuple):
-    """Sizes of a linear layer and the function that fills its ``weight`` and ``bias`` rows."""
+    """Sizes of a linear layer, and the function that initialises it.
+
+    Attributes:
+        in_features: number of inputs.
+        out_features: number of outputs.
+        initialise: function that fills a weight ``[rows, in, out]`` and a bias ``[rows, out]``.
+    """
 
     in_features: int
     out_features: int
@@ -25,13 +31,13 @@ class LayerSpec(NamedTuple):
 
 
 def layer_specs(sizes: Sequence[int], scheme: str, out_gain: float) -> list[LayerSpec]:
-    """The layers of an MLP with the given sizes, input first.
+    """Return the layers of an MLP with the given sizes, first layer first.
 
     Args:
         sizes: ``[in, hidden..., out]``.
-        scheme: ``"orthogonal"`` as in HyperMARL (gain sqrt(2), zero biases) or ``"torch"``,
+        scheme: ``"orthogonal"``, as in HyperMARL (gain sqrt(2), zero biases), or ``"torch"``,
             the default of :class:`torch.nn.Linear`.
-        out_gain: gain of the last layer under ``"orthogonal"``.
+        out_gain: gain of the last layer; it has no effect on ``"torch"``.
     """
     gains = [HIDDEN_GAIN] * (len(sizes) - 2) + [out_gain]
     return [
@@ -42,12 +48,14 @@ def layer_specs(sizes: Sequence[int], scheme: str, out_gain: float) -> list[Laye
 
 @torch.no_grad()
 def orthogonal_(weight: Tensor, bias: Tensor, gain: float) -> None:
-    """Make every row of ``weight`` an independent orthogonal matrix times ``gain``; zero ``bias``.
+    """Fill each row of ``weight`` with an orthogonal matrix times ``gain``, and ``bias`` with 0.
+
+    The matrices are independent. A hypernetwork's head has one row per unit of its input, so this
+    is its per-unit initialisation (HyperMARL's public code).
 
     Args:
-        weight: ``[rows, in, out]``. A hypernetwork's head has one row per unit of its input,
-            so this is its per-unit initialisation (HyperMARL's public code).
-        bias: ``[rows, out]``.
+        weight: weights to fill, ``[rows, in, out]``.
+        bias: biases to fill, ``[rows, out]``.
         gain: scale of the matrices.
     """
     for matrix in weight:
@@ -57,11 +65,13 @@ def orthogonal_(weight: Tensor, bias: Tensor, gain: float) -> None:
 
 @torch.no_grad()
 def torch_default_(weight: Tensor, bias: Tensor) -> None:
-    """Fill every row as :class:`torch.nn.Linear` would: uniform within ``1 / sqrt(in)``.
+    """Fill each row as :class:`torch.nn.Linear` does.
+
+    Weights and biases are uniform between ``-1 / sqrt(in)`` and ``1 / sqrt(in)``.
 
     Args:
-        weight: ``[rows, in, out]``.
-        bias: ``[rows, out]``.
+        weight: weights to fill, ``[rows, in, out]``.
+        bias: biases to fill, ``[rows, out]``.
     """
     bound = weight.shape[-2] ** -0.5
     weight.uniform_(-bound, bound)
@@ -69,28 +79,17 @@ def torch_default_(weight: Tensor, bias: Tensor) -> None:
 
 
 @torch.no_grad()
-def scaled_(weight: Tensor, bias: Tensor, initialise: Initialiser, scale: float) -> None:
-    """Fill every row as ``initialise`` does, with ``scale`` times its weights.
-
-    Args:
-        weight: ``[rows, in, out]``.
-        bias: ``[rows, out]``.
-        initialise: what is scaled.
-        scale: of the weights; biases stay as they are.
-    """
-    initialise(weight, bias)
-    weight.mul_(scale)
-
-
-@torch.no_grad()
 def lecun_normal_(weight: Tensor, bias: Tensor) -> None:
-    """Truncated normal of variance ``1 / in``, zero bias: the trunks of HyperMARL's public code.
+    """Fill ``weight`` from a truncated normal of variance ``1 / in``, and ``bias`` with zeros.
+
+    The trunks of HyperMARL's public code start like this.
 
     Args:
-        weight: ``[rows, in, out]``.
-        bias: ``[rows, out]``.
+        weight: weights to fill, ``[rows, in, out]``.
+        bias: biases to fill, ``[rows, out]``.
     """
-    kept_std = 0.87962566103423978  # of a unit normal cut at two standard deviations
+    # The standard deviation of a unit normal that is cut at two standard deviations.
+    kept_std = 0.87962566103423978
     std = weight.shape[-2] ** -0.5 / kept_std
     nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
     bias.zero_()
@@ -98,17 +97,24 @@ def lecun_normal_(weight: Tensor, bias: Tensor) -> None:
 
 @torch.no_grad()
 def lecun_normal_head_(weight: Tensor, bias: Tensor) -> None:
-    """As :func:`lecun_normal_`, with the rows as inputs: all of ``weight`` is one linear map.
+    """Fill ``weight`` as :func:`lecun_normal_` does, but as one linear map with the rows as inputs.
+
+    The variance is ``1 / rows``, whatever the sizes of the layer that the map writes.
 
     Args:
-        weight: ``[rows, in, out]``, of variance ``1 / rows`` whatever the layer it is to write.
-        bias: ``[rows, out]``.
+        weight: weights to fill, ``[rows, in, out]``.
+        bias: biases to fill, ``[rows, out]``.
     """
     lecun_normal_(weight.view(1, len(weight), -1), bias)
 
 
 @torch.no_grad()
 def zero_(weight: Tensor, bias: Tensor) -> None:
-    """Start from nothing: the offsets of a hypernetwork's heads."""
+    """Fill weights and biases with zeros; the offsets of a hypernetwork's heads start like this.
+
+    Args:
+        weight: weights to fill, ``[rows, in, out]``.
+        bias: biases to fill, ``[rows, out]``.
+    """
     weight.zero_()
     bias.zero_()

@@ -1,8 +1,8 @@
-"""Weight generators: each writes the weights of every agent's target MLP.
+"""Generators that store the weights which they write; hypernetworks are generators, too.
 
-A generator is a module without inputs that returns one :class:`Layer` per target layer. (The
-hypernetwork of one ablation also reads observations.) Every module with parameters of its own has
-``reset_parameters()``, which redraws them in place.
+A generator is a module that takes no input and returns one :class:`Layer` per layer of the target
+network. (The hypernetwork of one ablation also reads observations.) Every module with parameters of
+its own has ``reset_parameters()``, which redraws them in place.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from benchmarl_hyper.weights.layers import Layer
 
 
 class Rows(nn.Module):
-    """The weights and biases of one linear layer in rows: a row per network or per code unit.
+    """The weights and biases of one linear layer, with a row per network or per unit of a code.
 
-    One row is full parameter sharing (FuPS), one row per agent is none (NoPS).
+    One row is full parameter sharing (FuPS). One row per agent is no parameter sharing (NoPS).
 
     Args:
         n_rows: number of rows.
-        spec: the layer.
+        spec: sizes and initialisation of the layer.
     """
 
     def __init__(self, n_rows: int, spec: LayerSpec):
@@ -32,7 +32,7 @@ class Rows(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all rows anew, in place."""
+        """Redraw all rows, in place."""
         self.initialise(self.weight, self.bias)
 
     def forward(self) -> Layer:
@@ -41,14 +41,14 @@ class Rows(nn.Module):
 
 
 class IdRows(Rows):
-    """One shared layer on ``[observation, one-hot id]`` (FuPS+ID).
+    """One shared layer that reads ``[observation, one-hot id]`` (FuPS+ID).
 
-    The product with the one-hot id is a row of the weight: the agent's own bias.
+    The product with a one-hot id selects a row of the weight. It acts as the agent's own bias.
 
     Args:
-        n_agents: length of the id.
-        spec: the layer on the observation alone.
-        use_observation: with False the layer reads the id only.
+        n_agents: number of agents, which is the length of the id.
+        spec: sizes and initialisation of the layer without the id.
+        use_observation: whether the layer reads the observation; if False, it reads the id alone.
     """
 
     def __init__(self, n_agents: int, spec: LayerSpec, use_observation: bool):
@@ -58,7 +58,7 @@ class IdRows(Rows):
         self.in_features = spec.in_features
 
     def forward(self) -> Layer:
-        """Return one weight ``[1, in, out]`` for all and a bias ``[n_agents, 1, out]``."""
+        """Return one weight ``[1, in, out]`` for all agents, and biases ``[n_agents, 1, out]``."""
         bias = (self.bias + self.weight[0, self.n_observed :]).unsqueeze(1)
         if self.n_observed:
             return Layer(self.weight[:, : self.n_observed], bias)
@@ -66,7 +66,7 @@ class IdRows(Rows):
 
 
 class Table(nn.ModuleList):
-    """A generator whose layers are modules that need no input, for example :class:`Rows`."""
+    """A generator whose layers are modules without inputs, for example :class:`Rows`."""
 
     def forward(self) -> list[Layer]:
         """Return the layers, first layer first."""

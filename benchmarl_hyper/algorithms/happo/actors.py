@@ -1,4 +1,4 @@
-"""One policy model per agent, whatever the model: the actors of HAPPO."""
+"""HAPPO's actors: one policy model per agent, for any kind of model."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from torchrl.data import Composite
 
 
 class OwnModels(Model):
-    """Models for one agent each, side by side, as one decentralised model.
+    """A decentralised model that consists of one model per agent.
 
-    No tensor belongs to two agents. So an optimiser, which skips parameters without a gradient,
-    keeps the state of every agent apart.
+    No tensor belongs to two agents. An optimiser skips parameters without a gradient, so it keeps
+    a separate state for every agent.
 
     Args:
-        config: of each agent's model, which is built for a group of one.
-        input_spec: of the whole group.
-        output_spec: of the whole group.
-        n_agents: models to build.
-        **kwargs: what else BenchMARL passes to a model.
+        config: configuration of each agent's model, which is built for a group of one.
+        input_spec: input spec of the whole group.
+        output_spec: output spec of the whole group.
+        n_agents: number of agents, and of models.
+        **kwargs: the other arguments that BenchMARL passes to a model.
 
     Raises:
-        ValueError: for a GNN.
+        ValueError: if ``config`` is a GNN or contains one, since GNNs pass messages between agents.
     """
 
     def __init__(
@@ -55,15 +55,18 @@ class OwnModels(Model):
             for i in range(n_agents)
         ]
         self.models = nn.ModuleList(models)
-        self.in_keys = models[0].in_keys  # of recurrent models: with hidden states
+        self.in_keys = models[0].in_keys  # includes the hidden states of recurrent models
         self.learners: Iterable[int] = range(n_agents)
 
     @contextmanager
     def only(self, agent: int) -> Iterator[None]:
-        """Within this block, gradients reach the parameters of one agent alone.
+        """Let gradients reach only the parameters of one agent within this block.
 
-        Those of the others stay without a gradient, which is not the same as a gradient of zero:
-        Adam moves a parameter with a gradient of zero by its momentum.
+        The other agents' parameters get no gradient at all. A gradient of zero would not do the
+        same: Adam moves a parameter with a gradient of zero by its momentum.
+
+        Args:
+            agent: index of the agent in its group.
         """
         learners, self.learners = self.learners, [agent]
         try:
@@ -90,16 +93,18 @@ class OwnModels(Model):
 
 @dataclass
 class OwnModelsConfig:
-    """Stands in for a model's config where an algorithm builds its policy.
+    """A stand-in for a model's configuration that builds one model per agent.
+
+    :class:`~benchmarl_hyper.Happo` passes it to BenchMARL when the policy is built.
 
     Attributes:
-        config: of each agent's model.
+        config: configuration of each agent's model.
     """
 
     config: ModelConfig
 
     def get_model(self, **kwargs: Any) -> OwnModels:
-        """As :meth:`benchmarl.models.common.ModelConfig.get_model`."""
+        """Return the group's model; see :meth:`benchmarl.models.common.ModelConfig.get_model`."""
         return OwnModels(self.config, **kwargs)
 
 
@@ -110,14 +115,14 @@ def _of_agent(spec: Composite, i: int) -> Composite:
 def _check_reads_one_agent(config: ModelConfig) -> None:
     if any(isinstance(part, GnnConfig) for part in parts(config)):
         raise ValueError(
-            "a gnn exchanges messages between agents, but here each agent has a model of its own "
-            "that sees this agent alone; choose another model for the policy, for example "
+            "a gnn exchanges messages between agents, but happo gives each agent a model of its "
+            "own, which sees that agent alone; choose another model for the policy, for example "
             "model=layers/mlp"
         )
 
 
 def parts(config: ModelConfig) -> Iterator[ModelConfig]:
-    """A model's config, and those of the models in a sequence or an ensemble."""
+    """Yield a model's config and, for a sequence or an ensemble, those of the models in it."""
     yield config
     inner: list[ModelConfig] = []
     if isinstance(config, SequenceModelConfig):

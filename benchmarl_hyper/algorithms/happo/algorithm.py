@@ -17,21 +17,22 @@ from benchmarl_hyper.algorithms.happo.actors import OwnModelsConfig
 from benchmarl_hyper.algorithms.happo.loss import HappoLoss
 from benchmarl_hyper.conf_files import CONF
 
-ADVANTAGE_EPS = 1e-5  # HARL's
+ADVANTAGE_EPS = 1e-5  # as in HARL, the authors' code
 
 
 class Happo(Mappo):
     """MAPPO whose agents learn one after the other, in a random order for every batch.
 
-    Each agent has a policy model of its own, whatever the model and whatever
-    ``experiment.share_policy_params`` says; the critic is MAPPO's. Agents of a group have one
-    advantage, the mean of theirs. Every agent makes ``experiment.on_policy_n_minibatch_iters``
-    passes over a batch in its turn, and so does the critic.
+    Each agent has a policy model of its own, whatever the kind of model and whatever
+    ``experiment.share_policy_params`` says. The critic is MAPPO's. All agents of a group use one
+    advantage, which is the mean of the agents' advantages. In its turn, every agent makes
+    ``experiment.on_policy_n_minibatch_iters`` passes over the batch. The critic makes as many.
 
     Args:
-        normalize_advantage: whether advantages of a batch get mean 0 and standard deviation 1.
-        clip_value: whether the critic's values may move by ``clip_epsilon`` per batch only.
-        **kwargs: see :class:`benchmarl.algorithms.Mappo`.
+        normalize_advantage: whether the advantages of a batch are scaled to mean 0 and standard
+            deviation 1.
+        clip_value: whether the critic's values may move by at most ``clip_epsilon`` per batch.
+        **kwargs: the arguments of :class:`benchmarl.algorithms.Mappo`.
     """
 
     def __init__(self, normalize_advantage: bool, clip_value: bool, **kwargs: Any):
@@ -69,7 +70,12 @@ class Happo(Mappo):
         return loss, False
 
     def process_batch(self, group: str, batch: TensorDictBase) -> TensorDictBase:
-        """Advantages for the whole team, an order of the agents, and time for all their turns."""
+        """Return the batch with the team's advantages, and start the agents' turns on it.
+
+        Args:
+            group: name of the group.
+            batch: what was collected, ``[*batch]``.
+        """
         batch = super().process_batch(group, batch)
         key = (group, "advantage")
         batch.set(key, self._of_team(batch.get(key)))
@@ -80,7 +86,12 @@ class Happo(Mappo):
         return batch
 
     def process_loss_vals(self, group: str, loss_vals: TensorDictBase) -> TensorDictBase:
-        """As MAPPO; the critic's loss is left out, so that it rests, but for the first turn."""
+        """Return MAPPO's losses; after the first turn, without the critic's, so that it rests.
+
+        Args:
+            group: name of the group.
+            loss_vals: what the loss returned for a minibatch.
+        """
         self.get_loss_and_updater(group)[0].step()
         loss_vals = super().process_loss_vals(group, loss_vals)
         if not loss_vals["loss_critic"].requires_grad:
@@ -88,7 +99,7 @@ class Happo(Mappo):
         return loss_vals
 
     def _of_team(self, advantages: Tensor) -> Tensor:
-        """The mean over agents ``[*batch, n, 1]``, for every agent."""
+        """Return the mean over agents for every agent, ``[*batch, n, 1]``, scaled if asked."""
         advantage = advantages.mean(-2, keepdim=True)
         if self.normalize_advantage:
             deviation = advantage.std(correction=0)
@@ -96,7 +107,11 @@ class Happo(Mappo):
         return advantage.expand_as(advantages)
 
     def _draw_order(self, group: str) -> list[int]:
-        """Another one for every iteration, also of a resumed run; leaves torch's state alone."""
+        """Return a random order of the agents, a new one for every iteration.
+
+        It depends on the seed, the group and the iteration alone. So a resumed run continues the
+        sequence of orders, and torch's random state is not touched.
+        """
         agents = range(len(self.group_map[group]))
         seed = f"{self.experiment.seed} {group} {self.experiment.n_iters_performed}"
         return random.Random(seed).sample(agents, len(agents))
@@ -111,10 +126,14 @@ class HappoConfig(MappoConfig):
 
     @classmethod
     def get_from_yaml(cls, path: str | None = None):
-        """Load the shipped values, or those of a YAML file that has all of them."""
+        """Load the shipped values, or those of a YAML file.
+
+        Args:
+            path: a YAML file that has every key; None for the shipped values.
+        """
         return super().get_from_yaml(path or str(CONF / "algorithm" / "happo.yaml"))
 
     @staticmethod
     def associated_class() -> type[Happo]:
-        """The algorithm."""
+        """Return :class:`Happo`, the algorithm that this configuration builds."""
         return Happo

@@ -1,4 +1,4 @@
-"""The loss of HAPPO: torchrl's clipped PPO loss, one agent at a time."""
+"""The loss of HAPPO: torchrl's clipped PPO loss, for one agent at a time."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ from benchmarl_hyper.algorithms.happo.actors import OwnModels
 
 
 class HappoLoss(ClipPPOLoss):
-    """The PPO loss of the agent whose turn it is, weighted by what those before it have changed.
+    """The clipped PPO loss of one agent, weighted by how the agents before it have changed.
 
-    With agent i's ratio ``r_i = pi_i(a_i | o_i) / pi_i_old(a_i | o_i)``, the agent k whose turn it
-    is and the set D of those that had theirs on this batch, agent k minimises::
+    The ratio of agent i is ``r_i = pi_i(a_i | o_i) / pi_i_old(a_i | o_i)``, and D is the set of
+    agents that have had their turn on this batch. The agent k whose turn it is minimises
+    (HAPPO, arXiv 2109.11251)::
 
         - E[ M min(r_k A, clip(r_k, 1 - epsilon, 1 + epsilon) A) ] - c H(pi_k),
         M = product of r_i over i in D
 
-    M has no gradient and is not clipped. Agents in D no longer move, so that M is the same on a
-    minibatch as on the batch it is taken from. The critic learns during the first turn: neither
-    it nor the advantages, which are those of before the first turn, read what the actors do.
+    M has no gradient and is not clipped. Agents in D no longer move, so M is the same whether it
+    is computed on a minibatch or on the whole batch. The critic learns during the first turn. It
+    need not wait for the others: neither the critic nor the advantages, which are computed before
+    the first turn, depend on what the actors learn.
 
-    Made like :class:`~torchrl.objectives.ClipPPOLoss`, with an actor on :class:`OwnModels`. What
-    is logged is the learning agent's, and of M the mean and the largest value.
+    The arguments are those of :class:`~torchrl.objectives.ClipPPOLoss`; the actor must contain an
+    :class:`OwnModels`. Logged are the values of the learning agent, and the mean and the largest
+    value of M.
     """
 
-    # torchrl warns about networks that the class itself does not name.
+    # torchrl warns if the class itself does not declare its networks.
     actor_network: TensorDictModule
     actor_network_params: TensorDictParams
     target_actor_network_params: TensorDictParams
@@ -41,33 +44,33 @@ class HappoLoss(ClipPPOLoss):
     target_critic_network_params: TensorDictParams
 
     def begin(self, order: Sequence[int], calls_per_turn: int) -> None:
-        """Start a new batch; also to be called before the first use.
+        """Start the turns on a new batch; call it once before the first use, too.
 
         Args:
-            order: the agents, first to learn first.
-            calls_per_turn: optimiser steps of each.
+            order: indices of the agents, in the order of their turns.
+            calls_per_turn: number of optimiser steps in a turn.
         """
         self.order, self.calls_per_turn, self.calls = order, calls_per_turn, 0
 
     @property
     def steps_per_call(self) -> int:
-        """How many optimiser steps are taken where BenchMARL takes one: one for each agent."""
+        """Number of optimiser steps to take where BenchMARL takes one: one for each agent."""
         return len(self.order)
 
     def step(self) -> None:
-        """Count one optimiser step; after the last of a turn it is the next agent's."""
+        """Count one optimiser step; after the last step of a turn, the next agent learns."""
         self.calls += 1
 
     @property
     def turn(self) -> int:
-        """The place in the order of the agent that learns; the last one's after its turn."""
+        """Place in the order of the agent that learns; the last place after all turns."""
         return min(self.calls // self.calls_per_turn, len(self.order) - 1)
 
     def forward(self, tensordict: TensorDictBase) -> TensorDictBase:
-        """The losses on a minibatch, and what is to be logged.
+        """Return the losses on a minibatch, and the values to log.
 
         Args:
-            tensordict: ``[*batch]`` with advantages, as BenchMARL's PPO prepares it.
+            tensordict: minibatch ``[*batch]`` with advantages, as BenchMARL's PPO prepares it.
         """
         tensordict = tensordict.clone(recurse=False)
         before, agent = self.order[: self.turn], self.order[self.turn]
@@ -96,7 +99,7 @@ class HappoLoss(ClipPPOLoss):
         )
 
     def _of_learner(self, x: Tensor, agent: int) -> Tensor:
-        """The mean over one agent's entries of ``[*batch, n, 1]``."""
+        """Return the mean over one agent's entries of ``x``, ``[*batch, n, 1]``."""
         n_agents = x.shape[-2]
         own = n_agents * one_hot(torch.tensor(agent, device=x.device), n_agents).unsqueeze(-1)
         own = x * own.to(x)
@@ -107,8 +110,8 @@ class HappoLoss(ClipPPOLoss):
             loss, clip_fraction, explained_variance = self.loss_critic(tensordict)
         named = {
             "loss_critic": loss if self.reduction == "none" else loss.mean(),
-            # BenchMARL puts the norm of every step here, and stacks the steps of an iteration: so
-            # those in which the critic rests need one, too.
+            # BenchMARL writes the gradient's norm here after each step of the critic, and stacks
+            # the steps of an iteration. So the steps in which the critic rests need the key, too.
             "grad_norm_loss_critic": torch.zeros_like(loss).mean(),
             "value_clip_fraction": clip_fraction,
             "explained_variance": explained_variance,

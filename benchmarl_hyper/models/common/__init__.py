@@ -1,1 +1,1 @@
-"""What all models are made of."""
+"""The parts that models have in common: adapter, recurrence, cache and callbacks of methods."""

@@ -1,4 +1,4 @@
-"""The adapter: a BenchMARL model around a weight generator and the target forward."""
+"""The adapter: a BenchMARL model around a weight generator and the target network."""
 
 from __future__ import annotations
 
@@ -21,40 +21,44 @@ from benchmarl_hyper.weights.layers import Layer, target_mlp
 
 Generator = Callable[[int, Sequence[LayerSpec]], nn.Module]
 
-# The gain of the last layer by what it puts out (HyperMARL's public code). The key
-# decides and not ``is_critic``, which BenchMARL sets on a policy that shares its critic's config.
+# The gain of the last layer for each kind of output (HyperMARL's public code). The output's key
+# decides, because BenchMARL sets ``is_critic`` also on a policy that shares its critic's config.
 OUT_GAINS = {"logits": 0.01, "param": 0.01}
 VALUE_GAIN = 1.0
 
-# Activations whose derivative needs nothing but their result may overwrite what they read.
+# These activations may overwrite their input, because their derivative needs only their result.
 IN_PLACE = {nn.Tanh: torch.tanh_, nn.ReLU: torch.relu_, nn.Sigmoid: torch.sigmoid_}
 
 
 class GeneratedMlp(Model):
     """An MLP per agent whose weights a generator writes.
 
-    Policies and critics, with and without agent dimension in input and output, work the same:
-    inputs are concatenated, the layers are generated and each runs as one product for all agents.
-    ``share_params`` decides the shape of the output alone; what agents share is the generator's.
+    Policies and critics, with and without an agent dimension in input and output, work the same
+    way: the inputs are concatenated, the layers are generated, and each layer runs as one product
+    for all agents. ``share_params`` decides only the shape of the output; the generator decides
+    what agents share.
 
     Args:
-        make_generator: called with the number of agents and the target layers.
+        make_generator: function that returns the generator for a number of agents and the layers
+            of the target network.
         num_cells: hidden sizes of the target network.
-        activation_class: activation between its layers; must have no parameters.
-        activation_kwargs: its arguments.
-        num_feature_dims: trailing dimensions of an input that are features.
-        init: ``"orthogonal"`` (as published) or ``"torch"`` (as BenchMARL's ``mlp``).
-        out_gain: gain of the last layer; None for 0.01 in policies, 1 in critics, sqrt(2) between
-            the models of a sequence.
-        **kwargs: what BenchMARL passes to every :class:`~benchmarl.models.common.Model`.
+        activation_class: activation between its layers; it must have no parameters.
+        activation_kwargs: arguments of the activation; None for its defaults.
+        num_feature_dims: number of trailing dimensions of an input that are features.
+        init: initial weights: ``"orthogonal"`` (as published) or ``"torch"`` (as BenchMARL's
+            ``mlp``).
+        out_gain: gain of the last layer; None for 0.01 in policies, 1 in critics and Q-networks,
+            and sqrt(2) between the models of a sequence.
+        **kwargs: the arguments that BenchMARL passes to every
+            :class:`~benchmarl.models.common.Model`.
 
     Raises:
         ValueError: if an input does not have ``num_feature_dims`` feature dimensions, if one output
-            without agent dimension is asked of a variant that gives each agent its own, or if the
+            without agent dimension is asked of a model that gives each agent its own, or if the
             activation has parameters.
     """
 
-    agents_alike = False  # whether all agents put out the same for the same input
+    agents_alike = False  # whether all agents give the same output for the same input
 
     def __init__(
         self,
@@ -68,7 +72,7 @@ class GeneratedMlp(Model):
         out_gain: float | None,
         **kwargs: Any,
     ):
-        self.num_feature_dims = num_feature_dims  # before super(), which calls _perform_checks
+        self.num_feature_dims = num_feature_dims  # before super(), which checks inputs
         super().__init__(**kwargs)
         self.read_keys = list(self.in_keys)
         self.sizes = [self._in_features(), *num_cells, self.output_leaf_spec.shape[-1]]
@@ -84,16 +88,17 @@ class GeneratedMlp(Model):
         self.generator = generator.to(self.device)
 
     def generate(self) -> list[Layer]:
-        """The layers that the target networks run on, first layer first."""
+        """Return the layers of the target networks, first layer first."""
         return self.generator()
 
     def agent_parameters(self) -> TensorDict:
-        """Each agent's weights, laid out as BenchMARL's ``mlp`` holds them without sharing.
+        """Return each agent's weights, laid out as BenchMARL's ``mlp`` holds them without sharing.
 
         Returns:
-            Batch size ``[n_agents]``, with ``("0", "weight")`` of ``[n_agents, out, in]``,
-            ``("0", "bias")`` of ``[n_agents, out]`` and so on in steps of two, since activations
-            count. Entries are differentiable with respect to the model's parameters.
+            A tensordict of batch size ``[n_agents]``. The first layer is ``("0", "weight")`` of
+            ``[n_agents, out, in]`` and ``("0", "bias")`` of ``[n_agents, out]``. The next one is
+            ``"2"``, and so on in steps of two, since activations count. Entries are differentiable
+            with respect to the model's parameters.
         """
         layers = {
             str(2 * i): {
@@ -123,11 +128,18 @@ class GeneratedMlp(Model):
 
     @property
     def own_inputs(self) -> bool:
-        """Whether every agent has an input of its own, and not one for all."""
+        """Whether each agent has its own input; if not, there is one input for all agents."""
         return self.input_has_agent_dim and not self.centralised
 
     def joined_inputs(self, tensordict: TensorDictBase) -> Tensor:
-        """What is read, ``[*batch, n, in]`` with own inputs and ``[*batch, in]`` without."""
+        """Return all inputs as one tensor.
+
+        Args:
+            tensordict: what the model is called with.
+
+        Returns:
+            ``[*batch, n, in]`` if each agent has its own input, else ``[*batch, in]``.
+        """
         inputs = [tensordict.get(key) for key in self.read_keys]
         if self.num_feature_dims > 1:
             inputs = [x.flatten(-self.num_feature_dims) for x in inputs]
@@ -135,7 +147,10 @@ class GeneratedMlp(Model):
         return x.flatten(-2) if self.input_has_agent_dim and self.centralised else x
 
     def _run_agents(self, x: Tensor, own_inputs: bool) -> Tensor:
-        """From ``[*batch, n, in]``, or ``[*batch, in]``, to ``[*batch, n, out]`` or without n."""
+        """Return the output for ``[*batch, n, in]`` or, without own inputs, ``[*batch, in]``.
+
+        It is ``[*batch, n, out]``, or ``[*batch, out]`` if the output has no agent dimension.
+        """
         if own_inputs and x.dim() == 3 and not self.agents_alike:
             return self._run_networks(x.transpose(0, 1)).transpose(0, 1)
         batch = x.shape[: -2 if own_inputs else -1]
@@ -150,7 +165,7 @@ class GeneratedMlp(Model):
         return y.expand(self.n_agents, -1, -1).transpose(0, 1).reshape(*batch, self.n_agents, -1)
 
     def _run_networks(self, x: Tensor) -> Tensor:
-        """From ``[n or 1, rows, in]`` to ``[n or 1, rows, out]``."""
+        """Return the outputs ``[n or 1, rows, out]`` of networks for ``[n or 1, rows, in]``."""
         return target_mlp(x, once(self.generator, self.generator), self._activate)
 
     def _perform_checks(self) -> None:
@@ -189,10 +204,11 @@ class GeneratedMlp(Model):
 
 @dataclass(kw_only=True)
 class GeneratedMlpConfig(ModelConfig):
-    """What all variants have in common; the values are in ``conf/model/layers``.
+    """The configuration that all models have in common; its values are in ``conf/model/layers``.
 
     Raises:
-        ValueError: for sizes that are not positive and for an unknown ``init``.
+        ValueError: if a size is not positive, if ``init`` is unknown, or if ``out_gain`` is set
+            although ``init`` does not use it.
     """
 
     num_cells: Sequence[int]
@@ -215,12 +231,12 @@ class GeneratedMlpConfig(ModelConfig):
 
     @classmethod
     def model_name(cls) -> str:
-        """The name in the registry, in YAML and on the command line: ``FupsId`` is ``fups_id``."""
+        """Return the name in registry, YAML and command line: ``fups_id`` for ``FupsId``."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.associated_class().__name__).lower()
 
     @classmethod
     def get_from_yaml(cls, path: str | None = None):
-        """Load the shipped values, or a YAML file's over them.
+        """Load the shipped values, overridden by those of a YAML file.
 
         Args:
             path: a YAML file with any of the keys; None for the shipped values alone.
@@ -232,7 +248,7 @@ class GeneratedMlpConfig(ModelConfig):
 
 
 def redraw(parts: nn.Module) -> None:
-    """Reset the parameters of every module in ``parts`` that can, in place."""
+    """Call ``reset_parameters`` of every module in ``parts`` that has it, to redraw it in place."""
     for module in parts.modules():
         reset = getattr(module, "reset_parameters", None)
         if callable(reset):

@@ -1,6 +1,7 @@
-"""What the callbacks of a method have in common: its variant sets them, ``conf/method`` has values.
+"""The base class of callbacks that carry out a method; ``conf/method`` has their values.
 
-A method is a way of sharing that is more than a model: something happens between training steps.
+Some methods need more than a model: something has to happen between training steps. Their variants
+add a callback to the run.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ M = TypeVar("M", bound=Model)
 
 
 class MethodCallback(RunCallback):
-    """A callback whose arguments are the keys of ``conf/method/<name>.yaml``, and typed."""
+    """A callback whose arguments are typed, and are the keys of ``conf/method/<name>.yaml``."""
 
     @classmethod
     def method(cls) -> str:
-        """The name in YAML and on the command line: ``SepsCallback`` is ``seps``."""
+        """Return the name in YAML and on the command line: ``seps`` for ``SepsCallback``."""
         return cls.__name__.removesuffix("Callback").lower()
 
     @classmethod
     def get_from_yaml(cls, path: str | None = None, **changes: Any):
-        """Load the shipped values, or a YAML file's over them.
+        """Load the shipped values, overridden by those of a YAML file.
 
         Args:
             path: a YAML file with any of the keys; None for the shipped values alone.
-            **changes: of single values.
+            **changes: values that override both.
         """
         values = read_yaml(CONF / "method" / f"{cls.method()}.yaml")
         if path is not None:
@@ -39,10 +40,13 @@ class MethodCallback(RunCallback):
         return cls(**values | changes)
 
     def policy_models(self, kind: type[M]) -> dict[str, M]:
-        """The method's policy model of every group with more than one agent.
+        """Return the method's policy model for each group with more than one agent.
+
+        Args:
+            kind: class of the model.
 
         Raises:
-            ValueError: if a group's policy is not one such model for all its agents.
+            ValueError: if the policy of such a group is not one model of this class for all agents.
         """
         run, models = self.experiment, {}
         for group, agents in run.group_map.items():
@@ -54,8 +58,8 @@ class MethodCallback(RunCallback):
                 raise ValueError(
                     f"{type(self).__name__} needs one {kind.__name__} as policy of all "
                     f"{len(agents)} agents of group '{group}', but there are {len(found)}; set "
-                    f"model=layers/{self.method()}, and an algorithm whose agents may share, which "
-                    "those of happo may not"
+                    f"model=layers/{self.method()}, and choose an algorithm whose agents may share "
+                    "a model, unlike those of happo"
                 )
             models[group] = found[0]
         return models

@@ -1,4 +1,4 @@
-"""Recurrent variants: an encoder and a GRU in front of the weights that a generator writes."""
+"""Recurrent models: an encoder and a GRU in front of the target network."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Gru(MultiAgentGRU):
     """BenchMARL's GRU for a group, with a choice of initialisation.
 
     Args:
-        init: ``"torch"`` as :class:`torch.nn.GRUCell`, or ``"orthogonal"`` for zero biases and, per
-            gate, LeCun-normal input and orthogonal recurrent weights, the defaults of Flax, in
-            which HyperMARL's public code is written.
-        **sizes: see :class:`benchmarl.models.gru.MultiAgentGRU`.
+        init: ``"torch"`` for the default of :class:`torch.nn.GRUCell`; ``"orthogonal"`` for zero
+            biases and, per gate, LeCun-normal input weights and orthogonal recurrent weights, as
+            is the default of Flax, in which HyperMARL's public code is written.
+        **sizes: the other arguments of :class:`benchmarl.models.gru.MultiAgentGRU`.
     """
 
     def __init__(self, init: str, **sizes: Any):
@@ -57,37 +57,38 @@ class Gru(MultiAgentGRU):
 
 
 def _gates(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Views ``[rows, in, out]`` and ``[rows, out]``, a row per network and gate."""
+    """Return views ``[rows, in, out]`` and ``[rows, out]`` with a row per network and gate."""
     size = bias.shape[-1] // 3
     return weight.view(-1, size, weight.shape[-1]).mT, bias.view(-1, size)
 
 
 class Recurrent(GeneratedMlp):
-    """What stands in front of a variant's network and makes it recurrent: encoder and GRU.
+    """A mix-in that makes a model recurrent: an encoder and a GRU in front of the target network.
 
-    ``z = activation(encoder(o))``, ``h = GRU(z, h)``; the network that is generated reads ``h``
-    (HyperMARL, arXiv 2412.04233, and its public code for SMAX). All agents share encoder and GRU,
-    where a class does not say otherwise, and no weights of theirs are generated: ``generate()`` and
-    ``agent_parameters()`` are about the network behind them.
+    ``z = activation(encoder(o))`` and ``h = GRU(z, h)``; the target network reads ``h`` (HyperMARL,
+    arXiv 2412.04233, and its public code for SMAX). All agents share the encoder and the GRU unless
+    a class says otherwise, and the weights of these two are not generated: ``generate()`` and
+    ``agent_parameters()`` return the target network alone.
 
-    Hidden states are those of BenchMARL's ``gru``: without one in its input, the model runs
-    sequences ``[*batch, time]`` that start from zero, as in training; with one, it runs a step and
-    writes the next. They start anew where ``is_init`` says so.
+    Hidden states work as in BenchMARL's ``gru``. If its input has no hidden state, the model runs
+    sequences ``[*batch, time]`` that start from zero, as in training. If its input has one, the
+    model runs one step and writes the next state. States are reset to zero where ``is_init`` is
+    True.
 
     Args:
-        encoder_cells: sizes of the encoder; none for a GRU on the input itself.
+        encoder_cells: layer sizes of the encoder; empty for a GRU that reads the input itself.
         hidden_size: size of a hidden state.
-        n_layers: number of GRUs, one upon the other.
-        **kwargs: of the variant.
+        n_layers: number of stacked GRUs.
+        **kwargs: the arguments of the model that becomes recurrent.
     """
 
-    own_memory = False  # whether each agent has an encoder and a GRU of its own
-    id_at_input = False  # whether the encoder reads a one-hot id, too
+    own_memory = False  # whether each agent has its own encoder and GRU
+    id_at_input = False  # whether the encoder also reads a one-hot id
 
     def __init__(
         self, *, encoder_cells: Sequence[int], hidden_size: int, n_layers: int, **kwargs: Any
     ):
-        self.hidden_size = hidden_size  # before super(), where it is the size of the input
+        self.hidden_size = hidden_size  # before super(), where it is the input size
         super().__init__(**kwargs)
         self.encoder_sizes = [super()._in_features(), *encoder_cells]
         self.state_shape = (n_layers, hidden_size)
@@ -108,7 +109,7 @@ class Recurrent(GeneratedMlp):
 
     @property
     def own_states(self) -> bool:
-        """Whether every agent has a hidden state of its own, and not one for all."""
+        """Whether each agent has its own hidden state; if not, there is one for all agents."""
         return self.own_inputs or (self.n_agents > 1 and (self.own_memory or self.id_at_input))
 
     def reset_parameters(self) -> None:
@@ -149,14 +150,14 @@ class Recurrent(GeneratedMlp):
         if is_init is None:
             raise ValueError(
                 f"{type(self).__name__} of group '{self.agent_group}' is recurrent and needs to "
-                "know where episodes begin, which BenchMARL records only where the policy is "
+                "know where episodes begin, but BenchMARL records this only if the policy is "
                 "recurrent; choose a recurrent policy, for example model=layers/hypermarl_gru, or "
                 "another critic, for example model@critic_model=layers/hypermarl_mlp"
             )
         return is_init
 
     def _encode(self, x: Tensor) -> Tensor:
-        """What the GRU reads, ``[*batch, n, features]``, or with 1 for n if it is all the same."""
+        """Return the GRU's input, ``[*batch, n, features]``, with n = 1 if all agents share it."""
         batch = x.shape[: -2 if self.own_inputs else -1]
         rows = x.reshape(-1, self.n_agents if self.own_inputs else 1, x.shape[-1]).transpose(0, 1)
         if len(self.encoder):
@@ -167,10 +168,10 @@ class Recurrent(GeneratedMlp):
 
 @dataclass(kw_only=True)
 class RecurrentConfig(GeneratedMlpConfig):
-    """What :class:`Recurrent` adds to the configuration of a variant.
+    """The fields that :class:`Recurrent` adds to the configuration of a model.
 
     Raises:
-        ValueError: for sizes that are not positive.
+        ValueError: if a size is not positive.
     """
 
     encoder_cells: Sequence[int]
@@ -185,23 +186,25 @@ class RecurrentConfig(GeneratedMlpConfig):
 
     @property
     def is_rnn(self) -> bool:
-        """True."""
+        """Whether BenchMARL treats the model as recurrent: always True."""
         return True
 
     def get_model_state_spec(self, model_index: int = 0) -> Composite:
-        """The hidden state of an agent.
+        """Return the spec of one agent's hidden state, ``[n_layers, hidden_size]``.
 
         Args:
-            model_index: place in a sequence of models.
+            model_index: place of the model in a sequence of models.
         """
         shape = (self.n_layers, self.hidden_size)
         return Composite({hidden_name(model_index): Unbounded(shape)})
 
 
 def hidden_name(model_index: int) -> str:
-    """The key of hidden states, which collectors leave out of what they store for its underscore.
+    """Return the key of a model's hidden states.
+
+    It starts with an underscore, so that collectors do not store the states.
 
     Args:
-        model_index: place in a sequence of models.
+        model_index: place of the model in a sequence of models.
     """
     return f"_hidden_gru_{model_index}"

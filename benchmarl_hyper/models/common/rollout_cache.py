@@ -1,22 +1,23 @@
 """Generate weights once per rollout: while an environment is stepped, nobody trains the policy.
 
-The rule has three parts, none of which guesses:
+The cache follows three rules, none of which is a guess:
 
-1. What was generated is kept only from the beginning to the end of one call of torchrl's
-   ``Collector.rollout`` or ``EnvBase.rollout``, or of :func:`fixed_parameters`. Between two
-   rollouts, optimisers, target updaters and the collector's synchronisation write as they like.
-2. It is kept and used only where no gradient is wanted, and not in a graph that is being compiled
-   or captured, which would outlive the rollout.
-3. It is used only while every parameter and buffer is in its place, the same object at the same
-   version. So a functional call, with other tensors in their places, generates its own; and so
-   does the next step after an ordinary write in the midst of a rollout.
+1. Generated weights are kept only during one call of torchrl's ``Collector.rollout`` or
+   ``EnvBase.rollout``, or one block of :func:`fixed_parameters`. Between two rollouts, optimisers,
+   target updaters and the collector's synchronisation may write parameters as they like.
+2. They are kept and used only while gradients are disabled, and never in a graph that is being
+   compiled or captured, because the graph would outlive the rollout.
+3. They are used only while every parameter and buffer is in its place: the same object at the same
+   version. A functional call puts other tensors in these places, so it generates its own weights.
+   After an ordinary write during a rollout, the next step generates new weights.
 
-What is not seen before the rollout ends is a write in its midst that leaves no trace in a tensor:
-through ``.data`` or by a fused optimiser, from a callback, another thread or another process.
-torchrl's collector and BenchMARL write between rollouts.
+One kind of write is not noticed before the rollout ends: a write during the rollout that does not
+change a tensor's version, through ``.data`` or by a fused optimiser, from a callback, another
+thread or another process. torchrl's collector and BenchMARL write between rollouts.
 
-What is kept belongs to the rollout and not to the module: copies and pickles know nothing of it.
-Torchrl tells nobody that a rollout begins, so the two methods are wrapped, here and only here.
+The cache belongs to the rollout and not to the module, so copies and pickles do not contain it.
+torchrl does not announce that a rollout begins, so :mod:`benchmarl_hyper.patches.rollouts` wraps
+the two methods.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from torch import Tensor, nn
 
 
 class _Kept(NamedTuple):
-    """What a module returned, and from which tensors: their places, names and versions."""
+    """What a module returned, and the tensors it depends on, with places, names and versions."""
 
     made: Any
     sources: list[tuple[dict[str, Any], str, Tensor, int]]
@@ -51,7 +52,10 @@ _WANTED: ContextVar[bool] = ContextVar("wanted", default=True)
 
 @contextmanager
 def fixed_parameters() -> Iterator[None]:
-    """Promise that no parameter is written in this block: what :func:`once` makes is kept."""
+    """Generate weights once within this block, where no parameter may be written.
+
+    They are kept while gradients are disabled, and are forgotten when the block ends.
+    """
     token = _ROLLOUT.set({} if _WANTED.get() else None)
     try:
         yield
@@ -61,7 +65,10 @@ def fixed_parameters() -> Iterator[None]:
 
 @contextmanager
 def always_generate() -> Iterator[None]:
-    """Keep nothing in this block; for comparisons, since no number depends on it."""
+    """Generate weights at every call within this block, to compare with and without the cache.
+
+    No result depends on the cache.
+    """
     wanted, rollout = _WANTED.set(False), _ROLLOUT.set(None)
     try:
         yield
@@ -71,12 +78,12 @@ def always_generate() -> Iterator[None]:
 
 
 def once(make: Make, module: nn.Module) -> Any:
-    """Call ``make``, or return what it has returned earlier in this rollout.
+    """Return what ``make`` returns, or what it has returned earlier in this rollout.
 
     Args:
-        make: takes nothing and returns a list of tuples of tensors. Equal for every call, as
-            methods are.
-        module: whose parameters and buffers are all that these depend on.
+        make: function without arguments that returns a list of tuples of tensors. It is the key
+            of the cache, so it has to be equal in every call, as bound methods are.
+        module: module whose parameters and buffers are all that the result depends on.
     """
     if torch.compiler.is_compiling():
         return make()
@@ -98,7 +105,7 @@ def _is_capturing() -> bool:
 
 
 def _sources(module: nn.Module) -> list[tuple[dict[str, Any], str, Tensor, int]] | None:
-    """All parameters and buffers; None where one has no version, or is not in its place."""
+    """Return all parameters and buffers; None if one has no version or is not in its place."""
     sources = []
     for part in module.modules():
         if any(isinstance(value, Tensor) for value in vars(part).values()):

@@ -1,1 +1,1 @@
-"""DiCo (arXiv 2405.15054): agents differ by as much as one asks for."""
+"""DiCo (arXiv 2405.15054): policies with a diversity that the user chooses."""

@@ -1,4 +1,4 @@
-"""The action-space loss of DiCo, after every training step."""
+"""The action-space loss of DiCo, which is minimised after every training step."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from benchmarl_hyper.running.experiment_parts import policy_model
 
 
 class DicoCallback(MethodCallback):
-    """Draw the means of a ``dico`` policy back to the range of actions, and log its diversity.
+    """Pull the means of a ``dico`` policy back into the range of actions, and log its diversity.
 
-    A mean may leave the range, since deviations are added after the shared one is squashed. After
-    every training step an Adam of its own minimises :func:`action_space_loss`, while the estimate
-    of diversity rests. ``estimated_snd``, ``scaling`` and ``loss_action_space`` are logged under
-    ``train/<group>``.
+    A mean may leave the range, because deviations are added after the shared mean is squashed.
+    After every training step, a separate Adam minimises :func:`action_space_loss`. The estimate of
+    diversity does not change meanwhile. ``estimated_snd``, ``scaling`` and ``loss_action_space``
+    are logged under ``train/<group>``.
 
     Args:
-        action_loss_lr: of this Adam; None for no such loss.
+        action_loss_lr: learning rate of this Adam; None to leave this loss out.
     """
 
     not_pickled: ClassVar = {"optimisers": {}}
@@ -33,7 +33,7 @@ class DicoCallback(MethodCallback):
         self.optimisers: dict[str, torch.optim.Adam] = {}
 
     def on_setup(self) -> None:
-        """Make the optimisers."""
+        """Create an optimiser for the policy of each group."""
         for group in self.policy_models(Dico):
             policy = self.experiment.algorithm.get_policy_for_loss(group)
             if self.action_loss_lr is not None:
@@ -41,7 +41,7 @@ class DicoCallback(MethodCallback):
                 self.optimisers[group] = torch.optim.Adam(parameters, self.action_loss_lr)
 
     def on_train_step(self, batch: TensorDictBase, group: str) -> TensorDict | None:
-        """Take the step."""
+        """Take a step on the action-space loss of a group, and return the values to log."""
         dico = self.policy_models(Dico).get(group)
         if dico is None:
             return None
@@ -52,11 +52,11 @@ class DicoCallback(MethodCallback):
         return TensorDict(values)
 
     def on_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Add the optimisers' state."""
+        """Add the optimisers' state to a checkpoint."""
         state_dict["dico"] = {g: adam.state_dict() for g, adam in self.optimisers.items()}
 
     def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it up again."""
+        """Restore the optimisers' state from a checkpoint."""
         for group, state in state_dict["dico"].items():
             self.optimisers[group].load_state_dict(state)
 
@@ -73,12 +73,17 @@ class DicoCallback(MethodCallback):
 
 
 def action_space_loss(loc: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """How far means ``[*batch, n, actions]`` leave the box, squared, of the agent that is furthest.
+    """Return the mean over samples of the squared distance by which action means leave their box.
+
+    The distance of a sample is that of the agent which is furthest outside.
 
     Args:
-        loc: means.
-        low: of the box, ``[n, actions]``.
-        high: of the box, ``[n, actions]``.
+        loc: means of actions, ``[*batch, n, actions]``.
+        low: lower bounds of the box, ``[n, actions]``.
+        high: upper bounds of the box, ``[n, actions]``.
+
+    Returns:
+        A scalar.
     """
     overflow = loc - torch.maximum(torch.minimum(loc, high), low)
     return overflow.norm(dim=-1).amax(-1).square().mean()

@@ -1,4 +1,4 @@
-"""DiCo (arXiv 2405.15054): policies that differ by as much as one asks for."""
+"""DiCo (arXiv 2405.15054): policies with a diversity that the user chooses."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from benchmarl_hyper.models.fups import Fups
 from benchmarl_hyper.models.nops import Nops
 from benchmarl_hyper.weights.layers import target_mlp
 
-SHARED, UNCONSTRAINED = 0, -1  # values of desired_snd that are no target
+SHARED, UNCONSTRAINED = 0, -1  # values of desired_snd that set no target
 
 
 class Dico(Model):
-    """A policy for continuous actions: a shared network, and scaled deviations of each agent's own.
+    """A policy for continuous actions: a shared network plus a scaled deviation of each agent.
 
     Means are ``f(o) + s g_i(o)``, where ``s`` is ``desired_snd`` divided by the diversity of the
-    ``g_i``; standard deviations, in algorithms that have them, are of the shared network alone. The
-    algorithm maps them to positive numbers, as it does for every model.
+    ``g_i``. Standard deviations, in algorithms that have them, come from the shared network alone.
+    The algorithm maps them to positive numbers, as it does for every model.
 
-    In a forward with gradients, ``g_i`` of all agents are compared on what all of them see, and
-    ``estimate`` moves there by ``tau``; ``s`` has a gradient with that weight. In others the
-    estimate is used as it is.
+    A forward with gradients compares the ``g_i`` of all agents on the observations of all agents,
+    and moves ``estimate`` towards the result by ``tau``. So gradients reach ``s`` with the weight
+    ``tau``. A forward without gradients uses the estimate as it is.
 
     Args:
-        desired_snd: how far the means of two agents are to be apart, over pairs and observations;
-            0 for one shared policy, -1 for deviations as they are.
-        tau: of the estimate.
-        bootstrap_from_desired_snd: whether the first estimate is ``desired_snd``, and not what is
-            measured first.
-        process_shared: whether ``f`` is squashed to the range of actions.
+        desired_snd: target of the distance between the means of two agents, averaged over pairs
+            and observations; 0 for one shared policy, -1 for unscaled deviations.
+        tau: weight of the newest measurement in the estimate, above 0 and at most 1.
+        bootstrap_from_desired_snd: whether the estimate starts at ``desired_snd``; if not, it
+            starts at the first measurement.
+        process_shared: whether the means of ``f`` are squashed to the range of actions.
         num_cells: hidden sizes of all networks.
-        activation_class: see :class:`~benchmarl_hyper.GeneratedMlp`, as for what follows.
-        activation_kwargs: its arguments.
-        num_feature_dims: trailing dimensions of an input that are features.
-        init: initial weights.
-        out_gain: of the last layers.
-        **kwargs: what BenchMARL passes to every model.
+        activation_class: activation between layers; it must have no parameters.
+        activation_kwargs: arguments of the activation; None for its defaults.
+        num_feature_dims: number of trailing dimensions of an input that are features.
+        init: initial weights; see :class:`~benchmarl_hyper.GeneratedMlp`.
+        out_gain: gain of the last layers; see :class:`~benchmarl_hyper.GeneratedMlp`.
+        **kwargs: the arguments that BenchMARL passes to every model.
 
     Raises:
-        ValueError: for what is not a policy of the whole group, for discrete actions, and for
-            unbounded ones that are to be squashed.
+        ValueError: if the model is not a policy of the whole group, if actions are discrete, or if
+            actions without bounds are to be squashed.
     """
 
     low: Tensor
@@ -102,7 +102,7 @@ class Dico(Model):
 
     @contextmanager
     def fixed_estimate(self) -> Iterator[None]:
-        """Within this block, forwards with gradients leave the estimate as it is, too."""
+        """Keep the estimate as it is within this block, also in forwards with gradients."""
         before, self.may_estimate = self.may_estimate, False
         try:
             yield
@@ -110,7 +110,11 @@ class Dico(Model):
             self.may_estimate = before
 
     def scaling(self, estimate: Tensor) -> Tensor:
-        """``s`` for an estimate of diversity; 1 as long as there is none."""
+        """Return the factor ``s`` of deviations.
+
+        Args:
+            estimate: diversity of the ``g_i``, a scalar; nan, which gives 1, if there is none yet.
+        """
         if self.desired_snd == SHARED:
             return torch.zeros_like(estimate)
         if self.desired_snd == UNCONSTRAINED or self.n_agents == 1:
@@ -128,12 +132,12 @@ class Dico(Model):
         return tensordict
 
     def _deviation(self, tensordict: TensorDictBase) -> tuple[Tensor, Tensor]:
-        """``g_i`` for what agent ``i`` sees, ``[*batch, n, actions]``, and the estimate to use."""
+        """Return ``g_i`` of agent i's own input, ``[*batch, n, actions]``, and the estimate."""
         targeted = self.desired_snd not in (SHARED, UNCONSTRAINED) and self.n_agents > 1
         if not (targeted and self.may_estimate and torch.is_grad_enabled()):
             return self.own(tensordict.select(*self.in_keys)).get(self.out_key), self.estimate
         x = self.own.joined_inputs(tensordict)
-        seen = x.reshape(1, -1, x.shape[-1])  # by all agents, each row for every network
+        seen = x.reshape(1, -1, x.shape[-1])  # every network reads what every agent sees
         everyone = target_mlp(seen, self.own.generate(), self.own.activation)
         estimate = self._new_estimate(snd(w2_distances(everyone)))
         own = everyone.unflatten(1, (-1, self.n_agents)).diagonal(dim1=0, dim2=2).mT
@@ -152,21 +156,21 @@ class Dico(Model):
         key, group = self.out_key[-1], self.agent_group
         if self.centralised or key not in ("logits", "param", "action_value"):
             raise ValueError(
-                f"dico puts out the actions of group '{group}', not {self.out_key}; set another "
-                "critic_model, for example layers/nops, and in a sequence let dico be the last"
+                f"dico writes the actions of group '{group}', not {self.out_key}; set another "
+                "critic_model, for example layers/nops; in a sequence, make dico the last model"
             )
         space = self.action_spec[group, "action"].space
         if not hasattr(space, "low"):
             raise ValueError(
                 f"group '{group}' has discrete actions, but dico scales the means of continuous "
-                "ones; choose an algorithm and a task that have them, with "
-                "experiment.prefer_continuous_actions=True, or another model"
+                "ones; choose an algorithm and a task that have them, and set "
+                "experiment.prefer_continuous_actions=True, or choose another model"
             )
         if len(space.low) != self.n_agents:
             raise ValueError(
                 f"dico is asked for {self.n_agents} of the {len(space.low)} agents of group "
-                f"'{group}', but scales by how all of them differ; set an algorithm whose agents "
-                "may share a model, which those of happo may not"
+                f"'{group}', but scales by how all of them differ; choose an algorithm whose "
+                "agents may share a model, unlike those of happo"
             )
         return space
 
@@ -176,7 +180,7 @@ class DicoConfig(GeneratedMlpConfig):
     """Configuration of :class:`Dico`.
 
     Raises:
-        ValueError: for a diversity that is negative but -1, and a ``tau`` out of its range.
+        ValueError: if ``desired_snd`` is negative and not -1, or if ``tau`` is out of range.
     """
 
     desired_snd: float
@@ -196,5 +200,5 @@ class DicoConfig(GeneratedMlpConfig):
 
     @staticmethod
     def associated_class() -> type[Dico]:
-        """The model."""
+        """Return :class:`Dico`, the model that this configuration builds."""
         return Dico

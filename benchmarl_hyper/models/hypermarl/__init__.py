@@ -1,1 +1,1 @@
-"""HyperMARL (arXiv 2412.04233): hypernetworks write the weights of each agent."""
+"""HyperMARL (arXiv 2412.04233): hypernetworks write the weights of each agent's network."""

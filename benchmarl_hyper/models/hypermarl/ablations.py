@@ -1,4 +1,4 @@
-"""HyperMARL's ablations (arXiv 2412.04233): ``hypermarl_mlp`` with one idea taken away."""
+"""HyperMARL's ablations (arXiv 2412.04233): ``hypermarl_mlp`` without one of its ideas."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from benchmarl_hyper.weights.layers import target_mlp
 
 
 class HypermarlNoGd(HypermarlMlp):
-    """HyperMARL without gradient decoupling: the hypernetwork reads the observation, too.
+    """HyperMARL without gradient decoupling: the hypernetwork also reads the observation.
 
-    ``theta = h(o_t, e_i)``, so that every sample has weights of its own, and an agent has no
-    network that could be taken out. The network that is generated reads ``o_t``, as always. The
-    inputs of a centralised critic take the place of ``o_t``, in both.
+    ``theta = h(o_t, e_i)``, so every sample has weights of its own, and no agent has a network that
+    could be exported. The target network reads ``o_t``, as in HyperMARL. In a centralised critic,
+    both networks read the critic's inputs in place of ``o_t``.
 
-    Where no gradient is wanted, samples are taken in parts whose weights fit into ``max_bytes``.
+    While gradients are disabled, samples are processed in parts whose weights fit into
+    ``max_bytes``. While they are enabled, a minibatch that does not fit raises a ``ValueError``.
 
     Args:
-        max_bytes: of the weights that one call generates.
-        **kwargs: see :class:`~benchmarl_hyper.models.hypermarl.models.HypermarlMlp`.
+        max_bytes: largest size of the weights that one call may generate, in bytes.
+        **kwargs: the arguments of :class:`~benchmarl_hyper.models.hypermarl.models.HypermarlMlp`.
     """
 
     def __init__(self, max_bytes: int, **kwargs: Any):
@@ -40,14 +41,14 @@ class HypermarlNoGd(HypermarlMlp):
         return Hypernetwork(n_agents, specs, n_observed=specs[0].in_features, **settings)
 
     def generate(self) -> NoReturn:
-        """There are no weights without an observation.
+        """Raise an error, since there are no weights without an observation.
 
         Raises:
             ValueError: always.
         """
         raise ValueError(
-            f"{type(self).__name__} generates weights for each observation, so that agents have no "
-            "weights of their own; choose a variant whose hypernetwork reads the agent alone, for "
+            f"{type(self).__name__} generates weights for each observation, so no agent has a "
+            "network of its own; choose a variant whose hypernetwork reads the agent alone, for "
             "example hypermarl_mlp"
         )
 
@@ -61,15 +62,15 @@ class HypermarlNoGd(HypermarlMlp):
         return y if self.output_has_agent_dim else y.squeeze(-2)
 
     def _run_samples(self, samples: Tensor) -> Tensor:
-        """From ``[samples, n, in]`` to ``[samples * n, 1, out]``: each of them has a network."""
+        """Return outputs ``[samples * n, 1, out]`` for ``[samples, n, in]``, a network for each."""
         inputs = samples.reshape(-1, 1, self.sizes[0])
         return target_mlp(inputs, self.generator(samples), self._activate)
 
     def _samples_at_once(self, samples: Tensor) -> int:
-        """How many to generate weights for in one go.
+        """Return the number of samples to generate weights for at once.
 
         Raises:
-            ValueError: where gradients are wanted, and the weights of all samples do not fit.
+            ValueError: if gradients are enabled and the weights of all samples do not fit.
         """
         weights = self.n_agents * sum((i + 1) * o for i, o in pairwise(self.sizes))
         size = weights * samples.element_size()
@@ -92,7 +93,7 @@ class HypermarlNoGdConfig(HypermarlMlpConfig):
     """Configuration of :class:`HypermarlNoGd`.
 
     Raises:
-        ValueError: for ``max_bytes`` that is not positive.
+        ValueError: if ``max_bytes`` is not positive.
     """
 
     max_bytes: int
@@ -103,15 +104,16 @@ class HypermarlNoGdConfig(HypermarlMlpConfig):
 
     @staticmethod
     def associated_class() -> type[HypermarlNoGd]:
-        """The model."""
+        """Return :class:`HypermarlNoGd`, the model that this configuration builds."""
         return HypermarlNoGd
 
 
 class HypermarlNoRf(HypermarlMlp):
-    """HyperMARL without the initialisation that heads have for the layer they write.
+    """HyperMARL with heads that are not initialised like the layers they write.
 
-    They start LeCun-normal, which is Flax's default, for a linear map from codes: so all layers
-    start with weights of one variance, whatever their inputs, and the last without a gain.
+    The heads start LeCun-normal, as a linear map from codes does by default in Flax. So the weights
+    of all layers start with the same variance, whatever the number of inputs, and the last layer
+    has no gain.
     """
 
     @staticmethod
@@ -125,7 +127,7 @@ class HypermarlNoRfConfig(HypermarlMlpConfig):
     """Configuration of :class:`HypermarlNoRf`.
 
     Raises:
-        ValueError: for another initialisation of the layers that heads write.
+        ValueError: if ``init`` or ``out_gain`` is changed, since they have no effect.
     """
 
     def __post_init__(self) -> None:
@@ -133,11 +135,11 @@ class HypermarlNoRfConfig(HypermarlMlpConfig):
         if self.init != "orthogonal" or self.out_gain is not None:
             raise ValueError(
                 f"init={self.init} and out_gain={self.out_gain} have no effect on hypermarl_no_rf, "
-                "whose heads do not start like the layers they write; leave them at orthogonal "
-                "and null, or use hypermarl_mlp"
+                "whose heads are not initialised like the layers they write; set them to "
+                "orthogonal and null, or use hypermarl_mlp"
             )
 
     @staticmethod
     def associated_class() -> type[HypermarlNoRf]:
-        """The model."""
+        """Return :class:`HypermarlNoRf`, the model that this configuration builds."""
         return HypermarlNoRf

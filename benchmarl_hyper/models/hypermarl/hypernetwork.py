@@ -1,4 +1,4 @@
-"""Hypernetworks: from the embeddings of agents to the weights of their target networks."""
+"""Hypernetworks: generators that map agent embeddings to the weights of target networks."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from benchmarl_hyper.weights.rows import Rows, Table
 
 
 class Head(nn.Module):
-    """Linear map from the agents' codes to the weights of one target layer.
+    """Linear map from the agents' codes to the weights and biases of one target layer.
 
-    ``w_i = a_i P + p`` and ``b_i = a'_i C + c`` (HyperMARL, arXiv 2412.04233), with the
-    offsets ``p`` and ``c`` starting at zero.
+    ``w_i = a_i P + p`` and ``b_i = a'_i C + c`` (HyperMARL, arXiv 2412.04233). The offsets ``p``
+    and ``c`` start at zero.
 
     Args:
         n_codes: length of a code.
-        spec: the target layer; every row of ``P`` and ``C`` is drawn like one such layer.
+        spec: the target layer; each row of ``P`` and ``C`` is initialised like one such layer.
         bias: whether there are offsets.
     """
 
@@ -33,7 +33,15 @@ class Head(nn.Module):
         self.offset = Rows(1, spec._replace(initialise=zero_)) if bias else None
 
     def forward(self, weight_code: Tensor | None = None, bias_code: Tensor | None = None) -> Layer:
-        """Weights for codes ``[n_agents, n_codes]``; no codes stand for one-hot ones."""
+        """Return the layer that is written from the agents' codes.
+
+        Args:
+            weight_code: codes of the weights, ``[n_agents, n_codes]``; None for one-hot codes.
+            bias_code: codes of the biases, ``[n_agents, n_codes]``; None for one-hot codes.
+
+        Returns:
+            Weight ``[n_agents, in, out]`` and bias ``[n_agents, 1, out]``.
+        """
         weight, bias = self.rows()
         weight_offset, bias_offset = self.offset() if self.offset is not None else (None, None)
         return Layer(
@@ -50,18 +58,20 @@ def _combine(code: Tensor | None, rows: Tensor, offset: Tensor | None) -> Tensor
 
 
 class Codes(nn.Module):
-    """Learned or one-hot embeddings, and MLP trunks that turn them into codes, ``n_codes`` long.
+    """Learned or one-hot embeddings, and MLP trunks that map them to codes of length ``n_codes``.
 
-    ``a = relu(... relu(e_i K_1 + k_1) ...)`` (HyperMARL, arXiv 2412.04233, and its public code).
+    A trunk is ``a = relu(... relu(e_i K_1 + k_1) ...)`` (HyperMARL, arXiv 2412.04233, and its
+    public code).
 
     Args:
         n_agents: number of agents.
         n_trunks: number of trunks, all of which read the same embeddings.
-        embedding_dim: length of a learned embedding; None for one-hot.
-        hypernet_cells: hidden sizes of a trunk; with none, the embedding is the code.
-        code_norm: "unit" divides every code by its length, so that what it generates has the scale
-            of a head's rows, whatever the sizes; None leaves codes as they are.
-        n_observed: length of an observation that trunks read in front of the embedding.
+        embedding_dim: length of a learned embedding; None for one-hot embeddings.
+        hypernet_cells: hidden sizes of a trunk; if empty, the embedding is the code.
+        code_norm: ``"unit"`` divides every code by its length, so that generated weights have the
+            scale of a head's rows, whatever the sizes; None leaves codes as they are.
+        n_observed: length of the observation that trunks read in front of the embedding; 0 if they
+            read none.
     """
 
     def __init__(
@@ -82,11 +92,11 @@ class Codes(nn.Module):
         self.n_trunks, self.n_codes, self.code_norm = n_trunks, sizes[-1], code_norm
 
     def codes(self, observations: Tensor | None = None) -> Tensor:
-        """The codes ``[n_trunks, n_agents, n_codes]``.
+        """Return the codes, ``[n_trunks, n_agents, n_codes]``.
 
         Args:
-            observations: ``[samples, n_agents, n_observed]``, where trunks read any. Then there
-                are ``samples * n_agents`` codes per trunk, those of a sample's agents together.
+            observations: ``[samples, n_agents, n_observed]``, if trunks read observations. Then
+                each trunk has ``samples * n_agents`` codes, first those of the first sample.
         """
         code = self.embedding()
         if observations is not None:
@@ -101,13 +111,13 @@ class Codes(nn.Module):
 
 
 class Hypernetwork(Codes):
-    """One MLP trunk per generated tensor, and linear heads.
+    """A hypernetwork with one MLP trunk per generated tensor, and linear heads.
 
     Args:
         n_agents: number of agents.
         specs: the target layers.
         bias: whether heads have offsets.
-        **codes: see :class:`Codes`.
+        **codes: the other arguments of :class:`Codes`.
     """
 
     def __init__(self, n_agents: int, specs: Sequence[LayerSpec], bias: bool, **codes: Any):
@@ -117,7 +127,7 @@ class Hypernetwork(Codes):
     def forward(self, observations: Tensor | None = None) -> list[Layer]:
         """Return weights ``[n_agents, in, out]`` and biases ``[n_agents, 1, out]`` of each layer.
 
-        With observations there are as many per sample; see :meth:`Codes.codes`.
+        With observations, every sample has as many; see :meth:`Codes.codes`.
         """
         codes = self.codes(observations).unbind(0)
         n = len(self.heads)  # first the codes of all weights, then those of all biases

@@ -1,4 +1,4 @@
-"""A hypernetwork that writes what sets agents apart: products of low rank, on a shared base."""
+"""A hypernetwork that writes a low-rank product for each agent, on top of shared weights."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from benchmarl_hyper.models.hypermarl.hypernetwork import Codes
 from benchmarl_hyper.weights.initialisation import LayerSpec, orthogonal_
 from benchmarl_hyper.weights.layers import Layer, LowRankLayer
 
-CACHED = 2**20  # numbers of four bytes in 4 MiB, a core's share of a processor's cache
+CACHED = 2**20  # four-byte numbers in 4 MiB, one core's share of a processor's cache
 
 
 class LowRankHead(nn.Module):
-    """Linear map from codes to the layers of every agent's network.
+    """Linear map from codes to all layers of every agent's target network.
 
-    ``W_i = W + A_i B_i``, where ``W`` is learned and shared by all agents, and where ``A_i``,
-    ``B_i`` and the biases are linear in the code, with offsets. Where the factors would have more
-    than half the numbers of a matrix, ``W_i`` itself is linear in the code, and its offset is the
-    base. One matrix writes all layers in one product; the layers are slices of it.
+    ``W_i = W + A_i B_i``. The base ``W`` is learned and shared by all agents; ``A_i``, ``B_i`` and
+    the biases are linear in the code, with offsets. Where the factors would have more than half as
+    many numbers as the matrix, ``W_i`` itself is linear in the code, and its offset is the base.
+    One matrix writes all layers in one product, and the layers are slices of the result.
 
     Args:
         n_codes: length of a code.
         specs: the target layers.
-        rank: inner size of the products; at most a layer's smaller side.
+        rank: inner size of the products, reduced to the smaller side of smaller layers.
     """
 
     def __init__(self, n_codes: int, specs: Sequence[LayerSpec], rank: int):
@@ -51,11 +51,12 @@ class LowRankHead(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw each row anew, in place.
+        """Redraw each row, in place.
 
-        Left factors have orthonormal columns; right factors and bases are drawn like the layer and
-        then scaled by :func:`share_norm_`. So codes of unit length write matrices that have, on
-        average, the Frobenius norm of the layer. Biases start like those of one such layer.
+        Left factors have orthonormal columns. Right factors and bases are initialised like the
+        layer and then scaled by :func:`share_norm_`. So codes of unit length write matrices that
+        have, on average, the Frobenius norm of the layer. Biases start like those of one such
+        layer.
         """
         rows, offsets = self.layers(self.weight), self.layers(self.offset)
         for row, offset, spec in zip(rows, offsets, self.specs, strict=True):
@@ -73,7 +74,7 @@ class LowRankHead(nn.Module):
             row.bias.zero_()
 
     def layers(self, rows: Tensor) -> list[Layer | LowRankLayer]:
-        """Return the layers that are written in rows ``[n, sum of sizes]``."""
+        """Return the layers that are slices of ``rows``, ``[n, sum of sizes]``."""
         parts, bases = iter(rows.split(self.sizes, dim=1)), iter(self.base)
         layers: list[Layer | LowRankLayer] = []
         for (i, o, _), r in zip(self.specs, self.ranks, strict=True):
@@ -91,17 +92,18 @@ class LowRankHead(nn.Module):
 
 
 class LowRankHypernetwork(Codes):
-    """One trunk and one :class:`LowRankHead`.
+    """A hypernetwork with one trunk and one :class:`LowRankHead`.
 
     Args:
         n_agents: number of agents.
         specs: the target layers.
-        rank: see :class:`LowRankHead`.
-        **codes: see :class:`~benchmarl_hyper.models.hypermarl.hypernetwork.Codes`.
+        rank: inner size of the products; see :class:`LowRankHead`.
+        **codes: the other arguments of
+            :class:`~benchmarl_hyper.models.hypermarl.hypernetwork.Codes`.
 
     Attributes:
         few_rows: the largest number of inputs per agent for which :meth:`factors` run faster than
-            full weights. An input costs them ``r (in + out)`` products more, and spares each agent
+            full weights. They cost ``r (in + out)`` more products per input, and save every agent
             the reading of ``in out`` weights, unless a cache holds the weights of all agents.
     """
 
@@ -118,7 +120,7 @@ class LowRankHypernetwork(Codes):
         return [layer.multiplied_out() for layer in self.factors()]
 
     def factors(self) -> list[Layer | LowRankLayer]:
-        """Return the same layers, with products that are not multiplied out."""
+        """Return the same layers as ``forward``, with products that are not multiplied out."""
         return self.head(self.codes().squeeze(0))
 
 
@@ -126,12 +128,13 @@ class LowRankHypernetwork(Codes):
 def share_norm_(own: Tensor, common: Tensor) -> None:
     """Scale both in place, so that their sum has the norm that ``common`` was drawn with.
 
-    With independent entries of mean zero, the squared Frobenius norms of the two parts add up, so
-    the scale of both is ``(1 + |own|^2 / |common|^2)^(-1/2)``.
+    With independent entries of mean zero, the squared Frobenius norms of the two parts add up. So
+    both are multiplied by ``(1 + |own|^2 / |common|^2)^(-1/2)``, where ``|own|^2`` is the mean over
+    units, as for a code of unit length.
 
     Args:
-        own: a matrix for each unit of a code, ``[n_codes, ..., out]``; of unit length in a code.
-        common: the matrix of all agents, ``[1, in, out]``.
+        own: a matrix for each unit of a code, ``[n_codes, ..., out]``.
+        common: the matrix that all agents share, ``[1, in, out]``.
     """
     ratio = own.square().sum() / len(own) / common.square().sum()
     for part in (own, common):

@@ -1,4 +1,4 @@
-"""HyperMARL's models (arXiv 2412.04233): a hypernetwork writes the weights of each agent."""
+"""HyperMARL's models (arXiv 2412.04233): a hypernetwork writes each agent's target network."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class HypermarlLinear(GeneratedMlp):
     The product with a one-hot id selects a row, so it is not computed.
 
     Args:
-        bias: whether heads have offsets, which all agents share; without them this is NoPS.
-        **kwargs: see :class:`GeneratedMlp`.
+        bias: whether heads have offsets, which all agents share; without them the model is NoPS.
+        **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
     def __init__(self, bias: bool, **kwargs: Any):
@@ -48,16 +48,16 @@ class HypermarlLinearConfig(GeneratedMlpConfig):
 
     @staticmethod
     def associated_class() -> type[HypermarlLinear]:
-        """The model."""
+        """Return :class:`HypermarlLinear`, the model that this configuration builds."""
         return HypermarlLinear
 
 
 @dataclass(kw_only=True)
 class HypernetworkConfig(GeneratedMlpConfig):
-    """What hypernetworks on embeddings have in common.
+    """The configuration that models with hypernetworks on embeddings have in common.
 
     Raises:
-        ValueError: for sizes that are not positive and for an unknown ``code_norm``.
+        ValueError: if a size is not positive, or if ``code_norm`` is unknown.
     """
 
     embedding_dim: int | None
@@ -81,9 +81,9 @@ class HypermarlMlp(GeneratedMlp):
     Args:
         embedding_dim: length of a learned embedding; None for one-hot ids.
         hypernet_cells: hidden sizes of the hypernetwork's trunks.
-        code_norm: see :class:`~benchmarl_hyper.weights.rows.Codes`.
-        bias: whether heads have offsets.
-        **kwargs: see :class:`GeneratedMlp`.
+        code_norm: ``"unit"`` to divide codes by their length; None to leave them as published.
+        bias: whether heads have offsets, which all agents share.
+        **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
     def __init__(
@@ -116,19 +116,19 @@ class HypermarlMlpConfig(HypernetworkConfig):
 
     @staticmethod
     def associated_class() -> type[HypermarlMlp]:
-        """The model."""
+        """Return :class:`HypermarlMlp`, the model that this configuration builds."""
         return HypermarlMlp
 
 
 class HypermarlLowrank(GeneratedMlp):
-    """A shared network per layer, and products of low rank that a hypernetwork writes.
+    """HyperMARL with shared weights, to which a hypernetwork adds a low-rank product per agent.
 
     Args:
         embedding_dim: length of a learned embedding; None for one-hot ids.
         hypernet_cells: hidden sizes of the hypernetwork's trunk.
-        code_norm: see :class:`~benchmarl_hyper.weights.rows.Codes`.
-        rank: of the products, at most; no more than a layer's smaller side.
-        **kwargs: see :class:`GeneratedMlp`.
+        code_norm: ``"unit"`` to divide codes by their length; None to leave them as they are.
+        rank: rank of the products, reduced to the smaller side of smaller layers.
+        **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
     generator: LowRankHypernetwork
@@ -161,7 +161,7 @@ class HypermarlLowrankConfig(HypernetworkConfig):
     """Configuration of :class:`HypermarlLowrank`.
 
     Raises:
-        ValueError: for a rank that is not positive.
+        ValueError: if ``rank`` is not positive.
     """
 
     rank: int
@@ -172,12 +172,12 @@ class HypermarlLowrankConfig(HypernetworkConfig):
 
     @staticmethod
     def associated_class() -> type[HypermarlLowrank]:
-        """The model."""
+        """Return :class:`HypermarlLowrank`, the model that this configuration builds."""
         return HypermarlLowrank
 
 
 class HypermarlGru(Recurrent, HypermarlMlp):
-    """Recurrent HyperMARL: the hypernetwork writes the networks behind a shared GRU."""
+    """Recurrent HyperMARL: a hypernetwork writes the target networks behind a shared GRU."""
 
 
 @dataclass(kw_only=True)
@@ -186,5 +186,5 @@ class HypermarlGruConfig(RecurrentConfig, HypermarlMlpConfig):
 
     @staticmethod
     def associated_class() -> type[HypermarlGru]:
-        """The model."""
+        """Return :class:`HypermarlGru`, the model that this configuration builds."""
         return HypermarlGru

@@ -1,4 +1,4 @@
-"""The diversity term and the resets of Kaleidoscope, during a training."""
+"""The diversity term and the resets of Kaleidoscope, during training."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ POLICY_LOSSES = ("loss_objective", "loss_actor", "loss")
 
 
 class KaleidoscopeCallback(MethodCallback):
-    """Let the masks of agents drift apart, and weights that nobody uses begin anew.
+    """Make the agents' masks differ, and redraw weights that all agents mask.
 
     The policy's loss becomes ``L + beta_t L_div``, where ``L_div`` is minus
-    :func:`~benchmarl_hyper.models.kaleidoscope.model.mask_diversity`. ``beta_t`` is ``beta``, or in
-    the adaptive mode ``|beta mean(L) / mean(L_div)|`` over the last ``window`` steps, and ``beta``
-    where one of the means is 0. ``loss_diversity`` and ``beta`` are logged under ``train/<group>``.
+    :func:`~benchmarl_hyper.models.kaleidoscope.model.mask_diversity`. In the fixed mode, ``beta_t``
+    is ``beta``. In the adaptive mode, it is ``|beta mean(L) / mean(L_div)|`` over the last
+    ``window`` steps, or ``beta`` if one of the means is 0. ``loss_diversity`` and ``beta_t`` are
+    logged under ``train/<group>``, the latter as ``beta``.
 
     Args:
         beta: weight of the diversity term.
         beta_mode: ``"adaptive"``, as published, or ``"fixed"``.
-        window: training steps that the adaptive weight looks back.
-        weighted: see :func:`~benchmarl_hyper.models.kaleidoscope.model.mask_diversity`.
-        reset_interval: steps of the environment between resets, the last of which is one such
-            interval before the end; None for no resets.
-        reset_probability: of a weight that all agents mask, to be drawn anew with its thresholds.
+        window: number of training steps that the adaptive weight averages over.
+        weighted: whether masks of large weights count for more in the diversity term.
+        reset_interval: number of environment steps between resets; None for no resets. There are
+            none in the last interval before the end.
+        reset_probability: probability that a reset redraws a weight that all agents mask, together
+            with its thresholds.
 
     Raises:
-        ValueError: for an unknown ``beta_mode``.
+        ValueError: if ``beta_mode`` is unknown.
     """
 
     def __init__(
@@ -51,16 +53,20 @@ class KaleidoscopeCallback(MethodCallback):
             raise ValueError(f"beta_mode must be {' or '.join(BETA_MODES)}, got {beta_mode!r}")
         self.beta, self.beta_mode, self.weighted = beta, beta_mode, weighted
         self.reset_interval, self.reset_probability = reset_interval, reset_probability
-        # Of each group: the policy's losses and the diversity losses.
+        # For each group: recent losses of the policy, and recent diversity losses.
         self.recent: dict[str, tuple[deque[float], deque[float]]] = defaultdict(
             partial(_two_windows, window)
         )
         self.last: dict[str, TensorDict] = {}
 
     def on_setup(self) -> None:
-        """Have the diversity term added wherever BenchMARL processes losses in this experiment."""
+        """Let this experiment's algorithm add the diversity term whenever it processes losses.
+
+        Raises:
+            ValueError: if the policy of a group is not one ``kaleidoscope`` for all its agents.
+        """
         algorithm = self.experiment.algorithm
-        self.policy_models(Kaleidoscope)  # refuses what cannot be
+        self.policy_models(Kaleidoscope)  # raises if a policy does not fit
         original = algorithm.process_loss_vals
 
         def process_loss_vals(group: str, loss_vals: TensorDictBase) -> TensorDictBase:
@@ -69,7 +75,12 @@ class KaleidoscopeCallback(MethodCallback):
         algorithm.process_loss_vals = process_loss_vals
 
     def with_diversity(self, group: str, losses: TensorDictBase) -> TensorDictBase:
-        """Add the term to the policy's loss of a group."""
+        """Return the losses of a group, with the diversity term added to the policy's loss.
+
+        Args:
+            group: name of the group.
+            losses: what the algorithm returned for a minibatch.
+        """
         models = self.policy_models(Kaleidoscope)
         if group not in models:
             return losses
@@ -83,11 +94,14 @@ class KaleidoscopeCallback(MethodCallback):
         return losses
 
     def on_train_step(self, batch: TensorDictBase, group: str) -> TensorDict | None:
-        """Log the term of this step."""
+        """Return the diversity loss and its weight in this step, to be logged."""
         return self.last.get(group)
 
     def on_train_end(self, training_td: TensorDictBase, group: str) -> None:
-        """Reset when it is time; the collector gets its weights right after."""
+        """Redraw weights that all agents mask, if a reset is due.
+
+        BenchMARL sends the weights to the collector right after this.
+        """
         models = self.policy_models(Kaleidoscope)
         if group not in models or not self._is_time():
             return
@@ -95,12 +109,12 @@ class KaleidoscopeCallback(MethodCallback):
             layer.revive(self.reset_probability)
 
     def on_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Add the window of the adaptive weight."""
+        """Add the window of the adaptive weight to a checkpoint."""
         recent = {group: [list(losses) for losses in both] for group, both in self.recent.items()}
         state_dict["kaleidoscope"] = recent
 
     def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it up again."""
+        """Restore the window of the adaptive weight from a checkpoint."""
         for group, both in state_dict["kaleidoscope"].items():
             for window, losses in zip(self.recent[group], both, strict=True):
                 window.extend(losses)

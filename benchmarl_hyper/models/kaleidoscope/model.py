@@ -1,4 +1,4 @@
-"""Kaleidoscope (arXiv 2410.08540): one network, of which every agent masks other weights."""
+"""Kaleidoscope (arXiv 2410.08540): one network, in which each agent masks different weights."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from benchmarl_hyper.weights.rows import Rows, Table
 
 
 class MaskedRows(nn.Module):
-    """One shared layer, and a threshold per agent and weight.
+    """One shared layer with a threshold per agent and weight.
 
-    Weights are ``W_i = sign(W) relu(|W| - sigmoid(S_i))``, biases are shared.
+    The weights of agent i are ``W_i = sign(W) relu(|W| - sigmoid(S_i))``. Biases are shared.
+    Thresholds ``S`` start at ``-(u * threshold_scale + threshold_bias)``, with ``u`` uniform
+    between 0 and 1.
 
     Args:
         n_agents: number of agents.
-        spec: the layer.
-        threshold_scale: see ``threshold_bias``.
-        threshold_bias: thresholds ``S`` start at ``-(u * scale + bias)``, ``u`` uniform in 0 to 1.
+        spec: sizes and initialisation of the layer.
+        threshold_scale: width of the interval in which thresholds start.
+        threshold_bias: distance from zero to this interval, which is below zero.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class MaskedRows(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw all thresholds anew, in place; ``rows`` does the same for itself."""
+        """Redraw all thresholds, in place; ``rows`` redraws its own parameters."""
         self.threshold.uniform_().mul_(-self.scale).sub_(self.bias)
 
     def forward(self) -> Layer:
@@ -46,15 +48,18 @@ class MaskedRows(nn.Module):
         return Layer(weight.sign() * torch.relu(weight.abs() - self.threshold.sigmoid()), bias)
 
     def margin(self) -> Tensor:
-        """``|W| - sigmoid(S)``, ``[n_agents, in, out]``; its gradient reaches thresholds alone."""
+        """Return ``|W| - sigmoid(S)``, ``[n_agents, in, out]``, with a gradient for ``S`` alone."""
         return self.rows.weight.detach().abs() - self.threshold.sigmoid()
 
     @torch.no_grad()
     def revive(self, probability: float) -> Tensor:
-        """Draw weights that all agents mask, and their thresholds, anew, each with a probability.
+        """Redraw weights that all agents mask, and their thresholds, in place.
+
+        Args:
+            probability: probability that such a weight is redrawn.
 
         Returns:
-            Which weights were drawn, ``[in, out]``.
+            Whether each weight was redrawn, ``[in, out]``.
         """
         dead = (self.margin() <= 0).all(0)
         drawn = dead & (torch.rand(dead.shape, device=dead.device) < probability)
@@ -69,7 +74,7 @@ class MaskedRows(nn.Module):
 
 
 class _Mask(torch.autograd.Function):
-    """1 where positive, 0 elsewhere, with the gradient ``tanh(g)`` everywhere."""
+    """1 where the margin is positive and 0 elsewhere, with the gradient ``tanh(g)`` everywhere."""
 
     @staticmethod
     def forward(ctx: Any, margin: Tensor) -> Tensor:
@@ -81,14 +86,15 @@ class _Mask(torch.autograd.Function):
 
 
 def mask_diversity(layers: list[MaskedRows], weighted: bool) -> Tensor:
-    """How differently agents mask, a scalar to maximise, with a gradient to thresholds alone.
+    """Return how differently agents mask weights: a scalar to maximise.
 
-    ``sum_l 2^l sum_{i != j} |M_i^l - M_j^l|_1 / (n (n - 1) N)`` for masks ``M``, times ``|W|`` if
-    they are weighted, and ``N`` weights in all layers.
+    It is ``sum_l 2^l sum_{i != j} |M_i^l - M_j^l|_1 / (n (n - 1) N)`` (Kaleidoscope, arXiv
+    2410.08540), with masks ``M`` of layers ``l``, counted from 0, and ``N`` weights in all layers.
+    If weighted, masks are multiplied by ``|W|``. The gradient reaches thresholds alone.
 
     Args:
-        layers: of one network, first layer first, of two agents or more.
-        weighted: whether large weights count for more.
+        layers: layers of one network for two agents or more, first layer first.
+        weighted: whether masks of large weights count for more.
     """
     n_agents = len(layers[0].threshold)
     n_weights = sum(layer.rows.weight.numel() for layer in layers)
@@ -97,8 +103,8 @@ def mask_diversity(layers: list[MaskedRows], weighted: bool) -> Tensor:
         mask = _Mask.apply(layer.margin())
         used = mask.detach()
         n_users = used.sum(0)
-        # The sum over pairs and its gradient, in n terms and not n^2: a mask of 1 differs from
-        # those of n - users agents, and a mask of 0 from those of the users.
+        # This gives the sum over pairs and its gradient with n terms and not n^2: a mask of 1
+        # differs from n - n_users masks of 0, and a mask of 0 differs from n_users masks of 1.
         others = torch.where(used > 0, n_agents - n_users, -n_users)
         if weighted:
             others = others * layer.rows.weight.detach().abs()
@@ -107,12 +113,12 @@ def mask_diversity(layers: list[MaskedRows], weighted: bool) -> Tensor:
 
 
 class Kaleidoscope(GeneratedMlp):
-    """Shared weights and learnable masks of each agent's own.
+    """Shared weights, with learnable masks of each agent.
 
     Args:
-        threshold_scale: see :class:`MaskedRows`.
-        threshold_bias: see :class:`MaskedRows`.
-        **kwargs: see :class:`GeneratedMlp`.
+        threshold_scale: width of the interval in which thresholds start; see :class:`MaskedRows`.
+        threshold_bias: distance from zero to this interval; see :class:`MaskedRows`.
+        **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
     def __init__(self, threshold_scale: float, threshold_bias: float, **kwargs: Any):
@@ -124,7 +130,7 @@ class Kaleidoscope(GeneratedMlp):
         )
 
     def masked_layers(self) -> list[MaskedRows]:
-        """The layers, first layer first."""
+        """Return the layers with their thresholds, first layer first."""
         return list(self.generator.children())  # type: ignore[arg-type]
 
 
@@ -137,5 +143,5 @@ class KaleidoscopeConfig(GeneratedMlpConfig):
 
     @staticmethod
     def associated_class() -> type[Kaleidoscope]:
-        """The model."""
+        """Return :class:`Kaleidoscope`, the model that this configuration builds."""
         return Kaleidoscope

@@ -1,1 +1,1 @@
-"""SePS (arXiv 2102.07475): a network per cluster of agents."""
+"""SePS (arXiv 2102.07475): one network per cluster of agents."""

@@ -1,4 +1,4 @@
-"""The clustering of SePS, between two iterations of a training."""
+"""The clustering of SePS, between two iterations of training."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from benchmarl_hyper.running.experiment_parts import buffers, write_buffers
 
 
 class SepsCallback(MethodCallback):
-    """Cluster the agents of every group by their transitions, once, for ``seps``.
+    """Cluster the agents of every group by their transitions, once, for ``seps`` models.
 
-    Until ``pretraining_frames`` are collected, all agents train network 0. Then, after a training
-    step and before the next collection, the clusters are written in place to policy and critic, and
-    to the copies of both in ensembles and targets. Checkpoints hold them. A policy that has its
-    ``groups`` keeps them, and its critic gets them.
+    Until ``pretraining_frames`` are collected, all agents train network 0. Then, after the training
+    steps of an iteration and before the next collection, the clusters are written in place to
+    policy and critic, and to the copies of both in ensembles and targets. Checkpoints contain them.
+    A policy with ``groups`` keeps these as clusters, and its critic gets the same.
 
     Args:
-        pretraining_frames: steps of the environment to cluster by.
-        latent_dim: see :func:`~benchmarl_hyper.models.seps.clustering.agent_codes`, also for
-            what follows.
-        epochs: passes over the transitions.
-        batch_size: transitions per step.
-        lr: of Adam.
-        kl_weight: of the divergence.
+        pretraining_frames: number of environment steps to collect before clustering.
+        latent_dim: length of an agent's code; see
+            :func:`~benchmarl_hyper.models.seps.clustering.agent_codes`.
+        epochs: number of passes over the transitions.
+        batch_size: number of transitions per optimiser step.
+        lr: Adam's learning rate.
+        kl_weight: weight of the Kullback-Leibler divergence in the loss.
     """
 
     def __init__(
@@ -60,11 +60,12 @@ class SepsCallback(MethodCallback):
         self.clustered: set[str] = set()
 
     def on_setup(self) -> None:
-        """Share the clusters that are given, and see that there will be others.
+        """Write given clusters to the critic, and check that other groups can be clustered.
 
         Raises:
-            ValueError: if a group cannot be clustered in this run.
-            ImportError: without scikit-learn, if it is needed.
+            ValueError: if a group cannot be clustered in this run, or if its critic has fewer
+                networks than its policy.
+            ImportError: if scikit-learn is needed and not installed.
         """
         for group, model in self.policy_models(Seps).items():
             loss = self.experiment.losses[group]
@@ -78,13 +79,16 @@ class SepsCallback(MethodCallback):
                 self._check_can_cluster(group, model)
 
     def on_batch_collected(self, batch: TensorDictBase) -> None:
-        """Keep the transitions of groups that have no clusters yet."""
+        """Store the transitions of groups that have no clusters yet."""
         for group in self.policy_models(Seps):
             if group not in self.clustered:
                 self.gathered[group].append(transitions(self.experiment, batch, group))
 
     def on_train_end(self, training_td: TensorDictBase, group: str) -> None:
-        """Cluster when there are enough frames; the collector gets its weights right after."""
+        """Cluster the agents of a group, once there are enough frames.
+
+        BenchMARL sends the weights to the collector right after this.
+        """
         run = self.experiment
         if group not in self.gathered or run.total_frames < self.pretraining_frames:
             return
@@ -99,12 +103,12 @@ class SepsCallback(MethodCallback):
         print(f"\nSePS: clusters of group '{group}' are {cluster.tolist()}")
 
     def on_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Add what was gathered so far."""
+        """Add the transitions that are stored so far to a checkpoint."""
         gathered = {group: [tuple(t) for t in steps] for group, steps in self.gathered.items()}
         state_dict["seps"] = {"gathered": gathered, "clustered": sorted(self.clustered)}
 
     def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there; clusters come with the parameters."""
+        """Restore stored transitions from a checkpoint; clusters come with the parameters."""
         state = state_dict["seps"]
         self.clustered = set(state["clustered"])
         for group, steps in state["gathered"].items():
@@ -114,27 +118,33 @@ class SepsCallback(MethodCallback):
         run, n_agents = self.experiment, model.n_agents
         if model.k is None and n_agents < 3:
             raise ValueError(
-                f"group '{group}' has {n_agents} agents, but to choose the number of clusters "
-                "takes 3; set model.n_networks, or model.groups"
+                f"group '{group}' has {n_agents} agents, but choosing the number of clusters "
+                "takes 3; set model.n_networks or model.groups"
             )
         n_frames = run.config.get_max_n_frames(run.on_policy)
         if self.pretraining_frames >= n_frames:
             raise ValueError(
                 f"pretraining_frames={self.pretraining_frames} leaves none of the run's {n_frames} "
-                "frames to train the clusters; set method.pretraining_frames to fewer, or the "
-                "clusters by hand, model.groups"
+                "frames for training with clusters; set a smaller method.pretraining_frames, or "
+                "list the clusters in model.groups"
             )
         if find_spec("sklearn") is None:
             raise ImportError(
-                "SePS clusters with scikit-learn; pip install 'benchmarl-hyper[seps]', or set the "
-                "clusters by hand, model.groups"
+                "SePS needs scikit-learn to cluster agents; run pip install "
+                "'benchmarl-hyper[seps]', or list the clusters in model.groups"
             )
 
 
 def transitions(run: Experiment, batch: TensorDictBase, group: str) -> Transitions:
-    """What each agent of a group saw, did, then saw and got, in a collected batch ``[*batch]``.
+    """Return the transitions of each agent of a group in a collected batch.
 
-    What an agent saw next is what ended the episode where one ended, not what began the next.
+    At the end of an episode, the next observation is the last one of that episode, and not the
+    first one of the next episode.
+
+    Args:
+        run: the experiment that collected the batch.
+        batch: what was collected, ``[*batch]``.
+        group: name of the group.
     """
     n_dims, n_agents = batch.batch_dims, len(run.group_map[group])
     spec = run.action_spec[group, "action"]
@@ -142,7 +152,7 @@ def transitions(run: Experiment, batch: TensorDictBase, group: str) -> Transitio
     if isinstance(spec, Categorical):
         action = one_hot(action, spec.space.n)
     reward = batch.get(("next", group, "reward"), None)
-    if reward is None:  # one for all agents
+    if reward is None:  # the agents share one reward
         reward = batch["next", "reward"].unsqueeze(-2).expand(*batch.shape, n_agents, 1)
     seen = list(run.observation_spec[group].keys(True, True))
 

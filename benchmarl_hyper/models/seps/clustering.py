@@ -1,4 +1,4 @@
-"""Cluster agents by what they see, do and get: SePS (arXiv 2102.07475), as pure functions."""
+"""Cluster agents by what they see, do and get, with pure functions: SePS (arXiv 2102.07475)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-WIDTH = 64  # of all hidden layers, as published
+WIDTH = 64  # size of all hidden layers, as published
 
 
 class Transitions(NamedTuple):
-    """Steps of agents, a row each.
+    """Steps of agents, one per row.
 
     Attributes:
-        agent: index ``[rows]``.
+        agent: index of the agent, ``[rows]``.
         given: what the agent saw and did, ``[rows, features]``.
-        followed: what it saw then and its reward, ``[rows, features]``.
+        followed: what it saw next, and its reward, ``[rows, features]``.
     """
 
     agent: Tensor
@@ -34,19 +34,23 @@ def agent_codes(
     lr: float,
     kl_weight: float,
 ) -> Tensor:
-    """Mean codes ``[n_agents, latent_dim]`` of the agents' ids, from which steps are predicted.
+    """Return a code for each agent, learned by predicting the agents' steps.
 
-    An encoder ``q(z | i)`` and a decoder ``p(o', r | z, o, a)`` minimise the summed squared error,
-    and ``kl_weight`` times the divergence of ``q`` from the unit normal. All randomness is torch's.
+    An encoder ``q(z | i)`` of one-hot ids and a decoder ``p(o', r | z, o, a)`` minimise the summed
+    squared error plus ``kl_weight`` times the Kullback-Leibler divergence of ``q`` from the unit
+    normal. A code is the mean of ``q``. All randomness comes from torch's default generator.
 
     Args:
-        transitions: what the decoder learns to predict.
-        n_agents: length of an id.
+        transitions: the steps that the decoder learns to predict.
+        n_agents: number of agents, which is the length of an id.
         latent_dim: length of a code.
-        epochs: passes over the transitions.
-        batch_size: rows per step.
-        lr: of Adam.
-        kl_weight: of the divergence.
+        epochs: number of passes over the transitions.
+        batch_size: number of transitions per optimiser step.
+        lr: Adam's learning rate.
+        kl_weight: weight of the divergence.
+
+    Returns:
+        Codes ``[n_agents, latent_dim]``.
     """
     encoder = _mlp(n_agents, WIDTH, 2 * latent_dim)
     n_given, n_followed = transitions.given.shape[1], transitions.followed.shape[1]
@@ -68,14 +72,17 @@ def agent_codes(
 
 
 def clusters(codes: Tensor, k: int | None, max_k: int, seed: int) -> Tensor:
-    """The cluster ``[n]`` of each code, by k-means.
+    """Return the cluster of each code, found by k-means.
 
     Args:
-        codes: ``[n, features]``.
+        codes: a code per agent, ``[n, features]``.
         k: number of clusters; None for the one of 2 to ``min(n - 1, max_k)`` whose Davies-Bouldin
             index is smallest.
-        max_k: see ``k``.
-        seed: of k-means.
+        max_k: largest number of clusters to try; it has no effect if ``k`` is given.
+        seed: random seed of k-means.
+
+    Returns:
+        Index of the cluster of each code, ``[n]``.
     """
     if k is not None:
         return _k_means(codes, k, seed)

@@ -1,4 +1,4 @@
-"""SePS (arXiv 2102.07475): agents of a cluster share a network, and nobody else does."""
+"""SePS (arXiv 2102.07475): agents of one cluster share a network; clusters share nothing."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from benchmarl_hyper.weights.initialisation import LayerSpec
 from benchmarl_hyper.weights.layers import Layer
 from benchmarl_hyper.weights.rows import Rows, Table
 
-MAX_NETWORKS = 10  # where the number is left open, as in the authors' code
+MAX_NETWORKS = 10  # if the number is not given, as in the authors' code
 
 
 class ClusteredTable(Table):
-    """A table with a row per cluster, of which every agent reads its own cluster's.
+    """A table with a row per cluster, of which each agent reads the row of its cluster.
 
     Args:
         n_agents: number of agents.
         specs: the target layers.
-        n_networks: rows.
-        cluster: the row of each agent, ``[n_agents]``; a buffer, written in place.
+        n_networks: number of rows.
+        cluster: index of each agent's row, ``[n_agents]``; a buffer, to be written in place.
     """
 
     cluster: Tensor
@@ -39,7 +39,7 @@ class ClusteredTable(Table):
         self.register_buffer("cluster", cluster)
 
     def forward(self) -> list[Layer]:
-        """The layers, a row per agent, first layer first."""
+        """Return the layers with a row per agent, first layer first."""
         return [
             Layer(weight[self.cluster], bias[self.cluster]) for weight, bias in super().forward()
         ]
@@ -48,16 +48,17 @@ class ClusteredTable(Table):
 class Seps(GeneratedMlp):
     """Selective parameter sharing: one network per cluster of agents.
 
-    Without ``groups`` all agents are in cluster 0 until someone writes ``generator.cluster``, as
+    Without ``groups``, all agents are in cluster 0 until ``generator.cluster`` is written, as
     :class:`~benchmarl_hyper.models.seps.callback.SepsCallback` does.
 
     Args:
-        n_networks: at most so many networks; None for as many as there are agents, and at most 10.
-        groups: the clusters, by the agents' indices; None to leave them to the callback.
-        **kwargs: see :class:`GeneratedMlp`.
+        n_networks: number of networks, at most one per agent; None for as many as ``groups`` has
+            or, without ``groups``, as many as the clustering finds, at most 10.
+        groups: the clusters, as lists of agents' indices; None to leave them to the callback.
+        **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
 
     Raises:
-        ValueError: if ``groups`` does not have every agent exactly once.
+        ValueError: if ``groups`` does not contain every agent exactly once.
     """
 
     generator: ClusteredTable
@@ -73,7 +74,7 @@ class Seps(GeneratedMlp):
             rows, cluster = len(groups), cluster_of(groups, n_agents, kwargs["agent_group"])
         super().__init__(partial(ClusteredTable, n_networks=rows, cluster=cluster), **kwargs)
         self.groups, self.n_networks = groups, rows
-        self.k = None if n_networks is None else rows  # as many clusters, or as there turn out
+        self.k = None if n_networks is None else rows  # number of clusters; None: chosen with them
 
 
 @dataclass(kw_only=True)
@@ -81,7 +82,7 @@ class SepsConfig(GeneratedMlpConfig):
     """Configuration of :class:`Seps`.
 
     Raises:
-        ValueError: for a number of networks that is not positive, or given beside ``groups``.
+        ValueError: if ``n_networks`` is not positive, or is given together with ``groups``.
     """
 
     n_networks: int | None
@@ -100,12 +101,17 @@ class SepsConfig(GeneratedMlpConfig):
 
     @staticmethod
     def associated_class() -> type[Seps]:
-        """The model."""
+        """Return :class:`Seps`, the model that this configuration builds."""
         return Seps
 
 
 def cluster_of(groups: Sequence[Sequence[int]], n_agents: int, agent_group: str) -> Tensor:
-    """The index ``[n_agents]`` of the group that each agent is in.
+    """Return the index of the group that each agent is in, ``[n_agents]``.
+
+    Args:
+        groups: lists of agents' indices.
+        n_agents: number of agents.
+        agent_group: name of the agents' group in BenchMARL, for the error.
 
     Raises:
         ValueError: unless every agent is in exactly one group, and no group is empty.
@@ -113,8 +119,8 @@ def cluster_of(groups: Sequence[Sequence[int]], n_agents: int, agent_group: str)
     listed = sorted(agent for group in groups for agent in group)
     if listed != list(range(n_agents)) or not all(groups):
         raise ValueError(
-            f"groups={[list(group) for group in groups]} must have each of the {n_agents} agents "
-            f"of group '{agent_group}', 0 to {n_agents - 1}, exactly once, and none may be empty"
+            f"groups={[list(group) for group in groups]} must list each of the {n_agents} agents "
+            f"of group '{agent_group}', 0 to {n_agents - 1}, exactly once, with no empty group"
         )
     cluster = torch.empty(n_agents, dtype=torch.long)
     for index, group in enumerate(groups):

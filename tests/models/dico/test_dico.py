@@ -293,7 +293,7 @@ def test_critics_and_hidden_layers_are_refused(tmp_path):
     ):
         run_with(tmp_path, critic_model=config_of())
     mlp = MlpConfig(num_cells=[8], activation_class=nn.Tanh, layer_class=nn.Linear)
-    with pytest.raises(ValueError, match="in a sequence let dico be the last"):
+    with pytest.raises(ValueError, match="in a sequence, make dico the last model"):
         experiment(tmp_path, SequenceModelConfig([config_of(), mlp], [4]))
 
 
