@@ -1,7 +1,8 @@
 """What the callbacks cost: ``python benchmarks/callbacks.py [ITERATIONS]``.
 
-IPPO on VMAS Dispersion with BenchMARL's base experiment, ``hypermarl_mlp`` of [64, 64], one torch
-thread. The time inside each callback, at its defaults, as a share of the whole run.
+The table shows the time inside each callback, with its default settings, as a share of the whole
+run. The run is IPPO on VMAS Dispersion with BenchMARL's base experiment, ``hypermarl_mlp`` of
+[64, 64] and one torch thread.
 """
 
 import sys
@@ -23,7 +24,7 @@ HOOKS = ("on_evaluation_end", "on_train_step")
 
 
 def timed(callback: object, seconds: dict[str, list[float]], name: str) -> object:
-    """The callback, with its hooks writing down how long they took."""
+    """Let the hooks of a callback record how many seconds they take, and return the callback."""
 
     def clock(hook):
         def run(*arguments):
@@ -39,7 +40,7 @@ def timed(callback: object, seconds: dict[str, list[float]], name: str) -> objec
 
 
 def main(iterations: int) -> None:
-    """Measure and print."""
+    """Measure the callbacks, and print a table."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     seconds: dict[str, list[float]] = {name: [] for name in CALLBACKS}

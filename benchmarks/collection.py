@@ -1,7 +1,8 @@
 """Collection speed of the tasks: ``python benchmarks/collection.py [TASK ...]``.
 
-BenchMARL's collector and ``mlp`` of [64, 64], one torch thread. All experiments live in one process
-and take turns, a batch each; the table has the median over rounds, beside VMAS Dispersion.
+The benchmark uses BenchMARL's collector, its ``mlp`` of [64, 64] and one torch thread. All
+experiments run in one process and take turns, one batch each. The table shows the median over
+rounds, also relative to VMAS Dispersion.
 """
 
 import platform
@@ -39,12 +40,12 @@ STEPS, ROUNDS = 25, 7
 
 
 def n_envs(name: str) -> int:
-    """Bodies of MuJoCo are stepped one by one; everything else is a batch."""
+    """Return the number of environments of a task; MuJoCo steps them one by one, others at once."""
     return 8 if name.startswith("mamujoco") else 64
 
 
 def experiment(name: str, folder: str) -> Experiment:
-    """An IPPO experiment that is only ever asked for data."""
+    """Return an IPPO experiment that is only used to collect data."""
     envs = n_envs(name)
     return Experiment(
         task=task_config_registry[name].get_task(),
@@ -69,14 +70,14 @@ def experiment(name: str, folder: str) -> Experiment:
 
 
 def main(names: list[str]) -> None:
-    """Measure and print."""
+    """Measure the tasks, and print a table."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         runs = {name: experiment(name, folder) for name in names}
         batches = {name: iter(run.collector) for name, run in runs.items()}
         for batch in batches.values():
-            next(batch)  # compiles, allocates
+            next(batch)  # compiles and allocates
         speeds: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(ROUNDS):
             for name, batch in batches.items():

@@ -1,7 +1,7 @@
 """Diversity and gradients of four variants: ``python benchmarks/diagnostics.py [DIR]``.
 
-IPPO on Specialisation with 4 agents, 3 seeds, everything that the callbacks measure; about 3
-minutes on 2 cores. Settings: ``benchmarks/learning/suite/specialisation.yaml``.
+It trains IPPO on Specialisation with 4 agents, 3 seeds and all callbacks. This takes about 3
+minutes on 2 cores. The settings are those of ``benchmarks/learning/suite/specialisation.yaml``.
 """
 
 import csv
@@ -15,7 +15,7 @@ from learning import run
 from benchmarl_hyper.report.reading.results import read
 from benchmarl_hyper.terminal import table
 
-# Logged value, and how a run's measurements become one number.
+# The logged value, and how the measurements of a run become one number.
 MEASURES = {
     "eval_agents_snd_js": lambda values: values[-1],
     "eval_agents_snd_tvd": lambda values: values[-1],
@@ -27,14 +27,14 @@ MEASURES = {
 
 
 def logged(folder: Path, name: str) -> list[float]:
-    """All values that a run has logged under a name."""
+    """Return all values that a run has logged under a name."""
     (file,) = folder.rglob(f"{name}.csv")
     with open(file) as rows:
         return [float(value) for _, value in csv.reader(rows)]
 
 
 def main(folder: Path) -> None:
-    """Run, and print a line per variant: mean over seeds (smallest .. largest)."""
+    """Run the suite, and print a line per variant: mean over seeds (smallest .. largest)."""
     run("diagnostics", folder)
     scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for job in sorted(path.parent for path in folder.rglob("diagnostics.jsonl")):

@@ -1,9 +1,9 @@
-"""Hashes of short trainings: equal hashes, equal numbers.
+"""Hashes of short trainings: equal hashes mean equal numbers.
 
 ``python benchmarks/fingerprint.py FOLDER`` trains every variant and every algorithm for a moment,
-with all callbacks, and prints for each run a hash of its networks, of its evaluations and of its
-diagnostics. Two commits print the same on one machine if the change between them is none in
-behaviour; ``diff`` names the runs that it changed.
+with all callbacks. For each run, it prints hashes of its networks, evaluations, diagnostics and
+logged scalars. If the change between two commits does not affect behaviour, both print the same on
+one machine. Otherwise, ``diff`` shows the runs that the change affects.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ PRETRAINING = "method.pretraining_frames=120"
 
 
 def train(folder: Path) -> None:
-    """Run all sweeps below a folder."""
+    """Run all sweeps, each in its own folder below ``folder``."""
     for name, overrides in SWEEPS.items():
         by_key = {override.partition("=")[0]: override for override in [*SHORT, *overrides]}
         if name == "discrete" or name == "q_learning":
@@ -83,7 +83,7 @@ def train(folder: Path) -> None:
 
 
 def _apart(by_key: dict[str, str]) -> list[list[str]]:
-    """SePS has a setting of its own, and so a sweep of its own."""
+    """Return the arguments of each sweep; SePS has its own sweep, because it needs a setting."""
     variants = by_key["variant"].partition("=")[2].split(",")
     others = ",".join(name for name in variants if name != "seps")
     sweeps = [[*({**by_key, "variant": f"variant={others}"}).values()]]
@@ -93,7 +93,7 @@ def _apart(by_key: dict[str, str]) -> list[list[str]]:
 
 
 def hashes(run: Path) -> list[str]:
-    """Of a run's networks, evaluations and diagnostics."""
+    """Return the hashes of a run's networks, evaluations, diagnostics and logged scalars."""
     (experiment,) = (file.parent for file in run.glob("*/config.pkl"))
     results = json.loads((experiment / f"{experiment.name}.json").read_text())
     diagnostics = experiment / "diagnostics.jsonl"
@@ -125,7 +125,7 @@ def _hash(content: bytes) -> str:
 
 
 def main(folder: Path) -> None:
-    """Train, and print a line per run: networks, evaluations, diagnostics, logged scalars."""
+    """Train, and print a line per run with the hashes of :func:`hashes`."""
     train(folder)
     for record in sorted(folder.rglob("run.json")):
         run = record.parent

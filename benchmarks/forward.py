@@ -1,8 +1,9 @@
-"""Policies in a rollout, without gradient: ``python benchmarks/forward.py``.
+"""Speed of policies in a rollout, without gradient: ``python benchmarks/forward.py``.
 
-Every model through its TensorDict, as the collector calls it, beside BenchMARL's ``mlp``; and the
-forward inside ours beside the bare chain of ``torch.baddbmm`` and ``tanh`` on separate weights. One
-torch thread, all of them in turns; medians.
+Every model is called with a TensorDict, as the collector calls it, and compared with BenchMARL's
+``mlp``. The forward pass inside our models is also compared with the bare chain of
+``torch.baddbmm`` and ``tanh`` on separate weights. All of them take turns on one torch thread, and
+times are medians.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ HYPERMARL = [name for name in OURS if name.startswith("hypermarl")]
 
 
 def measure(n_agents: int, n_envs: int, cells: list[int]) -> Times:
-    """Times by model, of what is inside some of them, and of the bare chain."""
+    """Measure the models, the forward pass inside HyperMARL's models, and the bare chain."""
     models = {name: network(name, n_agents, cells) for name in [*OURS, SHARED, UNSHARED]}
     data = observations(n_agents, n_envs)
     x = data["agents", "observation"]
@@ -37,12 +38,12 @@ def measure(n_agents: int, n_envs: int, cells: list[int]) -> Times:
 
 
 def inside(name: str) -> str:
-    """The name of a model's forward without TensorDict."""
+    """Return the name for a model's forward pass without a TensorDict."""
     return f"{name}, inside"
 
 
 def targets(times: Times, case: list[str]) -> list[list[str]]:
-    """A row per reference: the slowest HyperMARL variant, and the limit."""
+    """Return a row per reference: the slowest HyperMARL model, and the bare chain as the limit."""
     rows = []
     for reference, target in TARGETS.items():
         names = [inside(name) if reference == BARE else name for name in HYPERMARL]
@@ -55,7 +56,7 @@ def targets(times: Times, case: list[str]) -> list[list[str]]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all cases, and print two tables."""
     torch.set_num_threads(1)
     rows, summary = [], []
     for n_agents, n_envs, cells in CASES:

@@ -1,8 +1,9 @@
-"""Whole iterations of BenchMARL: ``python benchmarks/iterations.py [rounds]``.
+"""Speed of whole iterations of BenchMARL: ``python benchmarks/iterations.py [ROUNDS]``.
 
-Collection and training of IPPO and MASAC on VMAS, with policy and critic of one kind. In a round,
-every model trains for a few iterations of an experiment of its own, one model after the other;
-ratios are medians over rounds of the models' median iterations. One torch thread, fused Adam.
+An iteration is collection and training of IPPO or MASAC on VMAS. Policy and critic are the same
+kind of model. In a round, every model trains for a few iterations of its own experiment, one model
+after the other. Ratios compare the models' median iterations, and are medians over rounds. All runs
+use one torch thread and fused Adam.
 """
 
 from __future__ import annotations
@@ -33,26 +34,29 @@ ITERATIONS = 4
 
 
 class Clock(Callback):
-    """Seconds from one collected batch to the next: training, then collection."""
+    """A callback that measures the seconds from one collected batch to the next."""
 
     def __init__(self) -> None:
         super().__init__()
         self.times: list[float] = []
 
     def on_batch_collected(self, batch: object) -> None:
-        """Note the time."""
+        """Record the time; training and the next collection follow."""
         if DEVICE == "cuda":
             torch.cuda.synchronize()
         self.times.append(time.perf_counter())
 
     def iteration(self) -> float:
-        """The median iteration, without the first, which builds what is built once."""
+        """Return the median seconds of an iteration.
+
+        The first is left out, because it builds what is built only once.
+        """
         seconds = [end - start for start, end in zip(self.times, self.times[1:], strict=False)]
         return median(seconds[1:])
 
 
 def settings(folder: str) -> ExperimentConfig:
-    """BenchMARL's defaults, but for fewer steps of the optimiser, and without evaluations."""
+    """Return BenchMARL's defaults with fewer steps of the optimiser and without evaluations."""
     return replace(
         ExperimentConfig.get_from_yaml(),
         loggers=[],
@@ -72,7 +76,7 @@ def settings(folder: str) -> ExperimentConfig:
 
 
 def seconds(name: str, cells: tuple[int, ...], algorithm: str, task: str) -> float:
-    """Of an iteration of an experiment."""
+    """Return the seconds of an iteration of an experiment."""
     if name == UNSHARED:
         model = MlpConfig(num_cells=list(cells), activation_class=nn.Tanh, layer_class=nn.Linear)
     else:
@@ -93,7 +97,7 @@ def seconds(name: str, cells: tuple[int, ...], algorithm: str, task: str) -> flo
 
 
 def main(rounds: int) -> None:
-    """Measure and print."""
+    """Measure all experiments, and print a table."""
     torch.set_num_threads(1)
     rows = []
     for algorithm in ALGORITHMS:

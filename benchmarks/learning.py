@@ -1,7 +1,7 @@
-"""Does each way of sharing learn what it should? ``python benchmarks/learning.py [DIR]``.
+"""Does each variant learn what it should? ``python benchmarks/learning.py [DIR]``.
 
-Five variants, three seeds, three tasks; 25 minutes on 2 busy cores. The settings are those of the
-files in ``benchmarks/learning/suite``, the same for all variants.
+It trains five variants with three seeds on three tasks. This takes 25 minutes on 2 busy cores. The
+settings are those of the files in ``benchmarks/learning/suite``, the same for all variants.
 """
 
 import subprocess
@@ -14,7 +14,8 @@ from benchmarl_hyper.terminal import table
 
 HERE = Path(__file__).parent / "learning"
 
-# BenchMARL's return is the mean over agents of an episode's sum: what to report, and its factor.
+# What to report for each task, and the factor that turns BenchMARL's return into it. That return is
+# an episode's sum of rewards, averaged over agents.
 MEASURES = {
     "specialisation": ("mean step reward", 1 / 20),
     "bps": ("team total", 15),
@@ -23,14 +24,14 @@ MEASURES = {
 
 
 def run(suite: str, folder: Path) -> None:
-    """All runs of a suite, unless they are there already."""
+    """Run a suite, unless its folder exists already."""
     if not folder.exists():
         command = [sys.executable, "-m", "benchmarl_hyper.run", "-m", "--config-dir", HERE]
         subprocess.run([*command, f"+suite={suite}", f"hydra.sweep.dir={folder}"], check=True)
 
 
 def main(folder: Path) -> None:
-    """Run and print a line per variant, a column per task."""
+    """Run the suites, and print a table with a line per variant and a column per task."""
     columns: dict[str, dict[str, str]] = defaultdict(dict)
     for suite, (_, factor) in MEASURES.items():
         run(suite, folder / suite)

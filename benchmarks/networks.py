@@ -1,4 +1,4 @@
-"""Policies and critics as BenchMARL's algorithms ask for them, ours and its own ``mlp``."""
+"""Policies and critics as BenchMARL's algorithms build them, from our models and its ``mlp``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torchrl.data import Composite, Unbounded
 
 from benchmarl_hyper.registry import model_config
 
-INPUTS, ACTIONS = 16, 9  # of VMAS Dispersion with four agents
+INPUTS, ACTIONS = 16, 9  # as in VMAS Dispersion with four agents
 OURS = ["fups", "fups_id", "nops", "hypermarl_linear", "hypermarl_mlp", "hypermarl_lowrank"]
 SHARED, UNSHARED = "mlp shared", "mlp unshared"
 
@@ -23,14 +23,14 @@ SHARED, UNSHARED = "mlp shared", "mlp unshared"
 def network(
     name: str, n_agents: int, cells: list[int], critic: bool = False, **settings: Any
 ) -> Model:
-    """A decentralised model.
+    """Build a decentralised model.
 
     Args:
-        name: a variant of ours, or ``SHARED`` or ``UNSHARED`` for BenchMARL's.
+        name: name of one of our models, or ``SHARED`` or ``UNSHARED`` for BenchMARL's ``mlp``.
         n_agents: number of agents.
         cells: hidden sizes of each agent's network.
-        critic: a value per agent instead of logits.
-        **settings: fields of the variant's configuration.
+        critic: whether the output is one value per agent, instead of logits.
+        **settings: fields of our model's config.
     """
     if name in (SHARED, UNSHARED):
         config = MlpConfig(num_cells=cells, activation_class=nn.Tanh, layer_class=nn.Linear)
@@ -51,14 +51,14 @@ def network(
 
 
 def observations(n_agents: int, batch: int) -> TensorDict:
-    """What a collector hands to a policy."""
+    """Return random observations ``[batch, n_agents, INPUTS]``, as a collector passes them."""
     observation = torch.randn(batch, n_agents, INPUTS, device=DEVICE)
     agents = TensorDict({"observation": observation}, [batch, n_agents], device=DEVICE)
     return TensorDict({"agents": agents}, [batch], device=DEVICE)
 
 
 def bare(x: Tensor, parameters: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """The least that separate networks can do: a product per layer, and what is between them."""
+    """Run separate networks with the fewest operations: a product per layer, and ``tanh``."""
     *hidden, (weight, bias) = parameters
     for w, b in hidden:
         x = torch.tanh(torch.baddbmm(b, x, w))

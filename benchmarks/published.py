@@ -1,8 +1,8 @@
-"""Beside the published formulation: ``python benchmarks/published.py``.
+"""Speed compared with the published formulation: ``python benchmarks/published.py``.
 
-HyperMARL's public code runs every agent's network on every agent's sample and then selects each
-sample's own. Here, both on the same generated weights, [64, 64], without gradient. One torch
-thread, in turns; medians.
+HyperMARL's public code runs every agent's network on every agent's sample, and then selects the
+output of each sample's own network. This benchmark runs both formulations on the same generated
+weights of [64, 64], without gradient. They take turns on one torch thread, and times are medians.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TARGET = 1 / 8
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure both formulations, and print a table."""
     torch.set_num_threads(1)
     rows = []
     for n_agents in (4, 16):

@@ -1,8 +1,8 @@
-"""From 4 to 1024 agents: ``python benchmarks/scale.py``.
+"""Cost of 4 to 1024 agents: ``python benchmarks/scale.py``.
 
-Policies of [64, 64] on 10 environments without gradient, their parameters, and the memory that a
-training step of a policy on a minibatch of 256 adds at its peak, in a process of its own, to what
-was loaded before. One torch thread.
+The benchmark measures policies of [64, 64]: their time on 10 environments without gradient, their
+number of parameters, and the memory of a training step on a minibatch of 256. Memory is the peak in
+a separate process, minus what was loaded before. It uses one torch thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TARGET = 1.2
 
 
 def times_per_agent(name: str) -> dict[int, Times]:
-    """Of a forward, with that at 16 agents beside each."""
+    """Measure a forward pass for each number of agents, in turns with that for 16 agents."""
     models = {n: network(name, n, CELLS) for n in AGENTS}
     data = {n: observations(n, ENVS) for n in AGENTS}
 
@@ -36,9 +36,12 @@ def times_per_agent(name: str) -> dict[int, Times]:
 
 
 def peak_memory(name: str) -> dict[int, float]:
-    """MiB that building a policy and training it once adds; larger teams come later."""
+    """Return the MiB that building a policy and training it once adds, by number of agents.
+
+    Larger teams come later, because a peak never falls.
+    """
     torch.set_num_threads(1)
-    _train(network(name, 2, CELLS), 2)  # what is loaded on the first use
+    _train(network(name, 2, CELLS), 2)  # loads what is loaded at the first use
     before, peaks = _peak(), {}
     for n in AGENTS:
         _train(network(name, n, CELLS), n)
@@ -60,7 +63,7 @@ def _peak() -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all models, and print two tables."""
     torch.set_num_threads(1)
     rows, summary = [], []
     context = multiprocessing.get_context("spawn")

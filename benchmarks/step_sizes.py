@@ -1,9 +1,10 @@
 """How far a step moves the weights that agents run on: ``python benchmarks/step_sizes.py``.
 
-Adam moves every parameter by about its learning rate. A weight that many parameters write moves by
-more, with the same learning rate. Here, policies of [64, 64] get a random gradient at the weights
-that agents run on, and one step: the root mean square of how those weights change, in units of the
-learning rate, which is what separate networks move by. Mean over initialisations.
+Adam moves every parameter by about its learning rate. With the same learning rate, a weight that
+many parameters write moves further. Here, policies of [64, 64] get a random gradient at the weights
+that agents run on, and take one step. The table shows the root mean square of the change of these
+weights, as a mean over initialisations. Its unit is the learning rate, by which the weights of
+separate networks move.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ UNIT = "hypermarl_mlp_unit"
 
 
 def moved(name: str, n_agents: int, alike: bool) -> float:
-    """Root mean square of the change, over the learning rate.
+    """Return the root mean square of the change, divided by the learning rate.
 
     Args:
-        name: a variant.
+        name: name of a model, or ``UNIT``.
         n_agents: number of agents.
-        alike: whether all agents' gradients are the same; else they are independent.
+        alike: whether the gradients of all agents are equal; if False, they are independent.
     """
     model = (
         network("hypermarl_mlp", n_agents, [64, 64], code_norm="unit")
@@ -35,19 +36,19 @@ def moved(name: str, n_agents: int, alike: bool) -> float:
     before = weights(model)
     gradient = [torch.randn_like(weight[:1] if alike else weight) for weight in before]
     sum((g * w).sum() for g, w in zip(gradient, before, strict=True)).backward()
-    before = [weight.detach().clone() for weight in before]  # of tables, they are views
+    before = [weight.detach().clone() for weight in before]  # those of tables are views
     optimiser.step()
     changes = [(w - v).detach().flatten() for w, v in zip(weights(model), before, strict=True)]
     return (torch.cat(changes).square().mean().sqrt() / RATE).item()
 
 
 def weights(model: torch.nn.Module) -> list[Tensor]:
-    """All that agents run on, each ``[n_agents, ...]``."""
+    """Return all weights that agents run on, each ``[n_agents, ...]``."""
     return list(model.agent_parameters().values(include_nested=True, leaves_only=True))
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all models, and print a table."""
     torch.manual_seed(0)
     cases = [(n, alike) for alike in (True, False) for n in (2, 8)]
     header = [f"{n} agents, gradients {'alike' if alike else 'unrelated'}" for n, alike in cases]

@@ -1,4 +1,4 @@
-"""Times of functions side by side, and where they were taken."""
+"""Compare the times of functions, and say where they were measured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def header() -> str:
-    """Machine, versions, threads and date."""
+    """Return a line with the machine, versions, number of threads and date."""
     machine = torch.cuda.get_device_name() if DEVICE == "cuda" else platform.machine()
     versions = ", ".join(
         f"{module.__name__} {module.__version__}" for module in (torch, torchrl, tensordict)
@@ -29,15 +29,15 @@ def header() -> str:
 
 
 class Times:
-    """How long each of some functions takes.
+    """Times of several functions.
 
-    They take turns, so that whatever else the machine does falls on all of them alike, and ratios
-    are medians over turns.
+    The functions take turns, so other work on the machine affects all of them alike. Ratios are
+    medians over turns.
 
     Args:
-        functions: by name.
-        rounds: turns.
-        sample: seconds that a turn takes at least, in as many calls as that needs.
+        functions: the functions, by name.
+        rounds: number of turns.
+        sample: seconds that a turn should take; a turn has as many calls as this needs.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Times:
                 self.seconds[name].append(_seconds(function, calls[name]))
 
     def median(self, name: str) -> float:
-        """Seconds of a call."""
+        """Return the median seconds of a call."""
         return median(self.seconds[name])
 
     def ratio(self, name: str, reference: str) -> float:
-        """How much longer a call takes than one of the reference."""
+        """Return the time of a call divided by that of a call of the reference."""
         pairs = zip(self.seconds[name], self.seconds[reference], strict=True)
         return median(ours / theirs for ours, theirs in pairs)
 
@@ -80,5 +80,5 @@ def _finish() -> None:
 
 
 def verdict(ratio: float, target: float) -> str:
-    """Whether a ratio is within its target."""
+    """Return whether a ratio is within its target, in words."""
     return "met" if ratio <= target else "not met"

@@ -1,7 +1,8 @@
-"""A training step of policy and critic: ``python benchmarks/training_step.py``.
+"""Speed of a training step of policy and critic: ``python benchmarks/training_step.py``.
 
-Forward, backward and fused Adam of both, four agents, a minibatch of 1024; and of that, generating
-the weights and passing a gradient back from them. One torch thread, all models in turns; medians.
+A step is the forward pass, the backward pass and fused Adam of both, for four agents and a
+minibatch of 1024. The part that generates the weights and passes a gradient back from them is also
+measured on its own. All models take turns on one torch thread, and times are medians.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ TARGETS = {  # hidden sizes: model, reference, ratio
 
 
 def step(name: str, cells: list[int]) -> Callable[[], None]:
-    """A function that trains a policy and a critic on the same data once."""
+    """Return a function that trains a policy and a critic once, on the same data."""
     models = [network(name, N_AGENTS, cells, critic) for critic in (False, True)]
     optimisers = [torch.optim.Adam(model.parameters(), lr=1e-5, fused=True) for model in models]
     data = observations(N_AGENTS, MINIBATCH)
@@ -48,7 +49,7 @@ def step(name: str, cells: list[int]) -> Callable[[], None]:
 
 
 def generation(name: str, cells: list[int]) -> Callable[[], None]:
-    """A function that generates the weights of a policy and a critic and goes back from them."""
+    """Return a function that generates weights of policy and critic, and backpropagates."""
     models = [network(name, N_AGENTS, cells, critic) for critic in (False, True)]
 
     def tensors(model):
@@ -65,7 +66,7 @@ def generation(name: str, cells: list[int]) -> Callable[[], None]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all models, and print two tables."""
     torch.set_num_threads(1)
     rows, summary = [], []
     for cells, targets in TARGETS.items():
@@ -84,7 +85,7 @@ def main() -> None:
             met = verdict(ratio, target)
             summary.append([str(list(cells)), name, reference, f"{ratio:.2f}", str(target), met])
     print(header())
-    columns = ["cells", "model", "ms", "of it generation", "/ nops", f"/ {SHARED}", f"/ {UNSHARED}"]
+    columns = ["cells", "model", "ms", "share of generation", "/ nops", f"/ {SHARED}", f"/ {UNSHARED}"]
     print(table([columns, *rows]))
     print()
     print(table([["cells", "model", "against", "ratio", "target", ""], *summary]))

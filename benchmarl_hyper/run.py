@@ -1,12 +1,12 @@
 """BenchMARL's runner with variants: ``python -m benchmarl_hyper.run``.
 
-Everything that ``python -m benchmarl.run`` takes, and ``variant=<name>``, which chooses the models
-of policy and critic and the flags of the algorithm that they need::
+It takes everything that ``python -m benchmarl.run`` takes, and also ``variant=<name>``, which
+chooses the models of policy and critic and sets the flags of the algorithm that they need::
 
     python -m benchmarl_hyper.run -m algorithm=ippo task=vmas/navigation variant=nops,hypermarl_mlp
 
-Each run has a folder of its own, ``runs/<name>/<task>/<label>/seed_<seed>``. The same command again
-skips what is done, and continues what was interrupted.
+Each run has a folder of its own, ``runs/<name>/<task>/<label>/seed_<seed>``. Running the same
+command again skips finished runs and continues interrupted ones.
 """
 
 from __future__ import annotations
@@ -35,11 +35,14 @@ from benchmarl_hyper.running.run_folder import FolderError
 
 
 def with_sharing_flags(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictConfig:
-    """Set the variant's flags where the algorithm has them and the command line does not.
+    """Set the sharing flags that the algorithm has and that the command line does not set.
 
     Args:
         cfg: the composed configuration, which is not changed.
-        overrides: the command line's, for example ``algorithm.share_param_critic=True``.
+        overrides: overrides of the command line, for example ``algorithm.share_param_critic=True``.
+
+    Returns:
+        The configuration with these flags.
     """
     typed = {override.lstrip("+").partition("=")[0] for override in overrides}
     flags = {
@@ -57,20 +60,21 @@ def build(
     checkpoint: Path | None,
     callbacks: Sequence[Callback],
 ) -> ResumableExperiment:
-    """The experiment of a configuration.
+    """Build the experiment of a configuration.
 
     Args:
-        cfg: BenchMARL's configuration and ours.
-        task: BenchMARL's name, for example ``vmas/navigation``.
-        folder: where it saves.
-        checkpoint: where it continues; None for the beginning.
-        callbacks: besides those that the configuration names.
+        cfg: the configuration of BenchMARL and of this runner.
+        task: BenchMARL's name of the task, for example ``vmas/navigation``.
+        folder: folder in which the experiment saves.
+        checkpoint: checkpoint from which the experiment continues; None to start from the
+            beginning.
+        callbacks: callbacks in addition to those that the configuration names.
 
     Raises:
-        ValueError: for settings that do not fit together, and unknown names.
+        ValueError: if settings do not fit together, or if a name is unknown.
     """
     for part in (cfg.model, cfg.critic_model):
-        if "name" in part:  # sequences have layers instead
+        if "name" in part:  # a sequence has layers instead
             model_config(part.name)
     places = {"save_folder": str(folder), "restore_file": checkpoint and str(checkpoint)}
     experiment = cast(DictConfig, OmegaConf.merge(cfg.experiment, places))
@@ -91,14 +95,14 @@ def build(
 
 @hydra.main(version_base=None, config_path="pkg://benchmarl_hyper.conf", config_name="run")
 def main(cfg: DictConfig) -> None:
-    """Run one experiment in its folder."""
+    """Run one experiment in its run folder."""
     hydra_config = HydraConfig.get()
     choices = cast(dict[str, Any], OmegaConf.to_container(hydra_config.runtime.choices))
     for key in ("save_folder", "restore_file"):
         if cfg.experiment[key] is not None:
             raise ValueError(
-                f"experiment.{key}={cfg.experiment[key]} is not for this runner, which finds the "
-                "folder and the checkpoint of a run by itself; leave it out, and use "
+                f"experiment.{key}={cfg.experiment[key]} cannot be set in this runner, which "
+                "chooses the folder and the checkpoint of each run itself; leave it out, and use "
                 "hydra.sweep.dir for the folder of all runs"
             )
     torch.set_num_threads(cfg.num_threads)
@@ -117,15 +121,18 @@ def main(cfg: DictConfig) -> None:
     try:
         perform(path, labels, settings, lambda *places: build(cfg, choices["task"], *places))
     except FolderError:
-        raise  # there is no folder to record it in; a sweep raises it when all jobs have run
+        raise  # it cannot be recorded in the folder; a sweep raises it when all jobs have run
     except Exception as error:
         if hydra_config.mode != RunMode.MULTIRUN:
             raise
-        print(f"{path}: failed: {error!r}")  # others go on, and the end says how many
+        print(f"{path}: failed: {error!r}")  # the sweep goes on, and counts failures at its end
 
 
 def check_tasks(arguments: Sequence[str]) -> None:
-    """Raise ``SystemExit`` with the known names if a task is unknown: Hydra lists their folders."""
+    """Raise ``SystemExit`` if a task in the arguments is unknown; its message lists the known ones.
+
+    Hydra's own message would list only the folders of tasks.
+    """
     for argument in arguments:
         key, _, value = argument.partition("=")
         names = value.split(",") if key == "task" and re.fullmatch(r"[\w/,-]+", value) else []
@@ -133,8 +140,8 @@ def check_tasks(arguments: Sequence[str]) -> None:
             if name not in task_config_registry:
                 near = get_close_matches(name, task_config_registry, n=3, cutoff=0.5)
                 raise SystemExit(
-                    f"unknown task '{name}'; near to it: {', '.join(near) or 'none'}; "
-                    f"the known ones are {', '.join(sorted(task_config_registry))}"
+                    f"unknown task '{name}'; similar names: {', '.join(near) or 'none'}; "
+                    f"the known tasks are {', '.join(sorted(task_config_registry))}"
                 )
 
 

@@ -1,6 +1,6 @@
-"""Compare ways of sharing from Python, and write the report.
+"""Compare three variants from Python, and write the report.
 
-python examples/benchmark.py [frames] [folder]
+Usage: python examples/benchmark.py [FRAMES] [FOLDER]
 """
 
 import sys

@@ -1,6 +1,9 @@
-"""Run one exported agent without BenchMARL, where there is only torch, or only onnxruntime.
+"""Run one exported agent without BenchMARL, with only torch (pt2) or only onnxruntime (onnx).
 
-python run_exported.py DIR/<group>/<agent>.pt2, or .onnx
+Usage: python examples/run_exported.py DIR/<group>/<agent>.pt2 [OBSERVATIONS]
+
+OBSERVATIONS is a JSON list of rows, [batch, features], for example "[[0.1, 0.2]]". Without it, the
+agent acts on one row of zeros.
 """
 
 import json

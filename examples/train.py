@@ -1,4 +1,7 @@
-"""Train HyperMARL from Python and look at what it generated."""
+"""Train HyperMARL from Python, and look at the networks that it generated.
+
+Usage: python examples/train.py [FRAMES] [FOLDER]
+"""
 
 import sys
 from dataclasses import replace
@@ -16,7 +19,8 @@ model = replace(HypermarlMlpConfig.get_from_yaml(), num_cells=[64, 64], embeddin
 
 experiment = Experiment(
     task=VmasTask.NAVIGATION.get_from_yaml(),
-    # One value per agent: a critic that writes each agent's network cannot give one for all.
+    # One value per agent, because a critic that writes a network for each agent cannot give one
+    # value for all of them.
     algorithm_config=replace(MappoConfig.get_from_yaml(), share_param_critic=False),
     model_config=model,
     seed=0,

@@ -114,7 +114,7 @@ def test_an_unknown_variant_is_answered_with_the_known_ones(tmp_path):
         ("hydra/launcher=slrum", "Could not find 'hydra/launcher/slrum'", ["joblib", "slurm"]),
         (
             "task=vmas/balance,vmas/balanse",
-            "unknown task 'vmas/balanse'; near to it: vmas/balance",
+            "unknown task 'vmas/balanse'; similar names: vmas/balance",
             ["games/specialisation_2", "smacv2/"],
         ),
     ],
@@ -130,7 +130,7 @@ def test_unknown_choices_are_answered_with_the_known_ones(tmp_path, wrong, answe
 def test_our_runner_finds_folders_by_itself(tmp_path, key):
     arguments = [*TINY_RUN, f"experiment.{key}=/nowhere"]
     output = python("-m", "benchmarl_hyper.run", *arguments, cwd=tmp_path, check=False)
-    assert f"experiment.{key}=/nowhere is not for this runner" in output
+    assert f"experiment.{key}=/nowhere cannot be set in this runner" in output
 
 
 def test_an_unknown_model_name_is_answered_with_the_known_ones(tmp_path):

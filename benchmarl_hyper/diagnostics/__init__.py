@@ -1,1 +1,1 @@
-"""Callbacks that gather, call a measure and log."""
+"""Callbacks that measure policies, gradients and embeddings while a run trains."""

@@ -1,4 +1,4 @@
-"""BenchMARL callbacks: they gather, call a pure function, and log."""
+"""BenchMARL callbacks: each gathers data, calls a pure function and logs the result."""
 
 from __future__ import annotations
 
@@ -29,22 +29,25 @@ from benchmarl_hyper.weights.embedding import AgentEmbedding
 class SndCallback(RunCallback):
     """Log System Neural Diversity (SND) of every group at every evaluation.
 
-    Each agent's policy is asked about what all agents of its group saw in the evaluation, by
-    rolling the observations along the agents: ``n`` forward passes, of any decentralised policy.
-    What is logged under ``eval/<group>`` depends on the policy, and no name stands for two things:
+    Each agent's policy is evaluated on what all agents of its group saw in the evaluation, by
+    rolling the observations along the agents. This takes ``n`` forward passes, and works for any
+    decentralised policy. The values that are logged under ``eval/<group>`` depend on the policy,
+    and no name stands for two things:
 
-    - ``snd``: 2-Wasserstein, Gaussian policies; ``snd_loc``: the same of the means alone, also for
-      deterministic policies. Both before squashing.
-    - ``snd_js`` (Jensen-Shannon distance, base 2) and ``snd_tvd`` (total variation): categorical
-      policies, masked ones too, and the greedy policies of Q-values.
+    - ``snd``: the 2-Wasserstein distance between Gaussian policies. ``snd_loc``: the same distance
+      between the means alone, also for deterministic policies. Both are measured before squashing.
+    - ``snd_js`` (Jensen-Shannon distance, base 2) and ``snd_tvd`` (total variation): for
+      categorical policies, with or without a mask, and for the greedy policies of Q-values.
 
-    The matrices of distances go to ``diagnostics.jsonl`` in the run's folder, a line each.
+    The matrices of distances are appended to ``diagnostics.jsonl`` in the experiment's folder, one
+    per line.
 
     Args:
-        max_steps: how many of the evaluation's steps are used, evenly spaced. Recurrent policies
-            are asked about whole episodes.
-        observations: a file of ``python -m benchmarl_hyper.observations``. With it, diversity is
-            also measured on what it holds, under the same names and ``_fixed``.
+        max_steps: number of the evaluation's steps that are used, evenly spaced. Recurrent policies
+            are evaluated on whole episodes.
+        observations: a file that ``python -m benchmarl_hyper.observations`` wrote. If there is one,
+            diversity is also measured on its observations, under the same names followed by
+            ``_fixed``.
     """
 
     def __init__(self, max_steps: int = 200, observations: str | None = None):
@@ -54,10 +57,10 @@ class SndCallback(RunCallback):
         self.fixed: TensorDictBase | None = None
 
     def on_setup(self) -> None:
-        """Load the fixed observations.
+        """Load the fixed observations, if there are any.
 
         Raises:
-            ValueError: if they are not of this task, or the policy is recurrent.
+            ValueError: if they were recorded on another task, or if the policy is recurrent.
         """
         if self.observations is None:
             return
@@ -65,7 +68,7 @@ class SndCallback(RunCallback):
         if run.algorithm.has_rnn:
             raise ValueError(
                 f"observations={self.observations} cannot be used with a recurrent policy, which "
-                "needs whole episodes; set it to null"
+                "needs whole episodes; set snd_observations=null (in Python, observations=None)"
             )
         for group in run.group_map:
             for key in policy_keys(run.algorithm.get_policy_for_loss(group)):
@@ -73,14 +76,14 @@ class SndCallback(RunCallback):
                 if self.fixed.get(key, torch.empty(0)).shape[1:] != expected:
                     raise ValueError(
                         f"{self.observations} has no {key} of shape {tuple(expected)}: it was "
-                        "recorded on another task; record observations of this one"
+                        "recorded on another task; record observations of this task"
                     )
 
     @torch.no_grad()
     def on_evaluation_end(self, rollouts: list[TensorDictBase]) -> None:
-        """Measure on the rollouts of the evaluation, and on the fixed observations."""
+        """Measure diversity on the rollouts of the evaluation and on the fixed observations."""
         run = self.experiment
-        episodes = [rollout.unsqueeze(0) for rollout in rollouts]  # what recurrent models expect
+        episodes = [rollout.unsqueeze(0) for rollout in rollouts]  # recurrent models expect [1, T]
         recurrent = run.algorithm.has_rnn
         steps = {"": episodes if recurrent else [thinned(torch.cat(rollouts), self.max_steps)]}
         if self.fixed is not None:
@@ -95,37 +98,39 @@ class SndCallback(RunCallback):
 class GradientCallback(RunCallback):
     """Log how the agents' policy gradients interfere, and how they vary, before clipping.
 
-    Under ``train/<group>``, on the first minibatch of some iterations, for algorithms with a policy
-    gradient (PPO, DDPG, SAC). BenchMARL calls back after the step on that minibatch, so this is
-    where gradients are taken: of the policy's loss without entropy bonus, with respect to all of
-    the policy's parameters. Where PPO has clipped every sample they are zero, and cosines null.
+    Values are logged under ``train/<group>``, for the first minibatch of some iterations and for
+    algorithms with a policy gradient (PPO, DDPG, SAC). The gradients are those of the policy's loss
+    without entropy bonus, with respect to all parameters of the policy. BenchMARL calls back after
+    the step on a minibatch, so they are taken at the parameters after that step. Where PPO has
+    clipped every sample, gradients are zero and cosines are null.
 
-    - ``gradient_conflict``: the mean cosine over pairs of agents; negative is conflict.
-      ``gradient_conflict_share``: the share of negative pairs. Without sharing the cosines are 0,
-      but for the centralised critics of MADDPG and MASAC, which see everybody's actions.
+    - ``gradient_conflict``: the mean cosine over pairs of agents; negative values are conflict.
+      ``gradient_conflict_share``: the share of negative pairs. Without sharing, the cosines are 0,
+      except with the centralised critics of MADDPG and MASAC, which see the actions of all agents.
     - ``gradient_variance_coordinates``: the paper's variance over coordinates.
-      ``gradient_variance_minibatches``: noise to signal of parts of the minibatch.
-    - For our variants with weights per agent, the two factors that HyperMARL decouples, as means
-      over agents: ``gradient_norm_generated``, the norm of ``Z_i = dL_i / d theta_i`` for the
-      weights that agent's network runs on, where observations enter; and
-      ``gradient_norm_parameters``, that of ``J_i Z_i = dL_i / d psi``, after the generator's
-      Jacobian, where the agent's identity enters.
+      ``gradient_variance_minibatches``: noise to signal between parts of the minibatch.
+    - For our models with weights per agent, the two factors that HyperMARL decouples, as means over
+      agents. ``gradient_norm_generated`` is the norm of ``Z_i = dL_i / d theta_i``, the gradient at
+      the weights that the agent's network runs on, where observations enter.
+      ``gradient_norm_parameters`` is the norm of ``J_i Z_i = dL_i / d psi``, the gradient after the
+      generator's Jacobian, where the agent's identity enters.
 
-    The matrices of cosines, and the norms per agent, go to ``diagnostics.jsonl`` in the run's
-    folder. The training is not disturbed: a run ends with the same parameters as one without.
+    The matrices of cosines and the norms per agent are appended to ``diagnostics.jsonl`` in the
+    experiment's folder. Training is not disturbed: a run ends with the same parameters as one
+    without this callback.
 
     Args:
-        every: measure in every so many iterations.
-        parts: into how many parts the minibatch is divided for the last value.
+        every: number of iterations from one measurement to the next.
+        parts: number of parts of the minibatch for ``gradient_variance_minibatches``.
     """
 
     def __init__(self, every: int = 5, parts: int = 8):
         super().__init__()
         self.every, self.parts = every, parts
-        self.measured: dict[str, int] = {}  # group to iteration
+        self.measured: dict[str, int] = {}  # the last measured iteration, by group
 
     def on_train_step(self, batch: TensorDictBase, group: str) -> None:
-        """Measure, on the first minibatch."""
+        """Measure the gradients, if this is the first minibatch of an iteration to measure."""
         run = self.experiment
         iteration = run.n_iters_performed
         if iteration % self.every or self.measured.get(group) == iteration:
@@ -159,27 +164,28 @@ class GradientCallback(RunCallback):
 class EmbeddingCallback(RunCallback):
     """Log how far apart the learned agent embeddings of a policy are, at every evaluation.
 
-    ``eval/<group>/embedding_distance`` is the mean cosine distance over pairs of agents, which
-    starts at 1 where there are no more agents than dimensions. ``diagnostics.jsonl`` in the run's
-    folder gets its matrix, the embeddings themselves, and ``embedding_projection [n, 2]`` onto the
-    two directions in which they differed most at the first evaluation, so that points of different
-    evaluations may be joined by lines. Policies without learned embeddings are passed over.
+    ``eval/<group>/embedding_distance`` is the mean cosine distance over pairs of agents. It starts
+    at 1 if there are no more agents than dimensions. Three matrices are appended to
+    ``diagnostics.jsonl`` in the experiment's folder: these distances, the embeddings, and
+    ``embedding_projection``, ``[n, 2]``. The projection is onto the two directions in which the
+    embeddings differed most at the first evaluation, so points of different evaluations can be
+    joined by lines. Policies without learned embeddings are skipped.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.axes: dict[str, Tensor] = {}  # group to [d, 2]
+        self.axes: dict[str, Tensor] = {}  # [d, 2], by group
 
     @torch.no_grad()
     def on_evaluation_end(self, rollouts: list[TensorDictBase]) -> None:
-        """Measure the tables of all groups."""
+        """Measure the embeddings of every group."""
         run = self.experiment
         for group in run.group_map:
             modules = run.algorithm.get_policy_for_loss(group).modules()
             tables = [m() for m in modules if isinstance(m, AgentEmbedding) and m.learned]
             if not tables:
                 continue
-            table = tables[-1].cpu()  # of a sequence, the model nearest to the action
+            table = tables[-1].cpu()  # in a sequence, the model nearest to the action
             axes = self.axes.setdefault(group, principal_axes(table))
             distances = 1 - cosine_similarities(table)
             log_scalars(run, "eval", group, {"embedding_distance": snd(distances).item()})
@@ -188,11 +194,11 @@ class EmbeddingCallback(RunCallback):
             record_matrix(run, group, "embedding_projection", table @ axes)
 
     def on_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Put the directions of the projection into a checkpoint."""
+        """Add the directions of the projection to a checkpoint."""
         state_dict["embedding_axes"] = self.axes
 
     def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take them from there."""
+        """Restore the directions of the projection from a checkpoint."""
         self.axes = state_dict.get("embedding_axes", {})
 
 
@@ -206,29 +212,30 @@ CALLBACKS: dict[str, type[Callback]] = {
 def callbacks_named(
     names: Sequence[str] | str, snd_observations: str | None = None
 ) -> list[Callback]:
-    """New callbacks with their defaults.
+    """Return new callbacks with their default settings.
 
     Args:
         names: keys of ``CALLBACKS``, or ``"all"``.
-        snd_observations: see :class:`SndCallback`.
+        snd_observations: file with fixed observations for :class:`SndCallback`; None for none.
 
     Raises:
-        ValueError: for an unknown name, with the known ones.
+        ValueError: if a name is unknown; the message lists the known ones.
     """
     chosen = list(CALLBACKS) if names == "all" else names
     if unknown := set(chosen) - CALLBACKS.keys():
         raise ValueError(
             f"unknown callback {', '.join(sorted(unknown))}; the known ones are "
-            f"{', '.join(CALLBACKS)}, or all of them: callbacks=all"
+            f"{', '.join(CALLBACKS)}, and callbacks=all for all of them"
         )
     settings: dict[str, dict[str, Any]] = {"snd": {"observations": snd_observations}}
     return [CALLBACKS[name](**settings.get(name, {})) for name in chosen]
 
 
 def principal_axes(rows: Tensor) -> Tensor:
-    """The two directions in which rows ``[n, d]`` differ most, as orthonormal columns ``[d, 2]``.
+    """Return the two directions in which rows ``[n, d]`` differ most.
 
-    Where there are fewer such directions, the missing columns are zero.
+    Returns:
+        Orthonormal columns ``[d, 2]``; the second column is zero if ``n`` or ``d`` is 1.
     """
     _, _, directions = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
     axes = rows.new_zeros(rows.shape[1], 2)

@@ -14,14 +14,18 @@ from benchmarl_hyper.diagnostics.policy_outputs import policy_keys, thinned
 
 
 def record(checkpoints: Sequence[Path], max_steps: int = 1000) -> TensorDictBase:
-    """Steps ``[o]`` with what the policies of all groups read, equally many of each checkpoint.
+    """Let the policies of finished runs act without exploration, and return what they read.
 
     Args:
-        checkpoints: files that BenchMARL wrote, of runs on one task; they are only read.
-        max_steps: steps of all agents to keep in all.
+        checkpoints: checkpoints that BenchMARL wrote, from runs on one task; they are only read.
+        max_steps: number of steps to keep from all checkpoints together. A step holds all agents.
+
+    Returns:
+        Steps ``[o]`` with the entries that the policies of all groups read, equally many from each
+        checkpoint.
 
     Raises:
-        ValueError: for recurrent policies, and for runs on tasks of different shapes.
+        ValueError: if a policy is recurrent, or if the runs are on tasks of different shapes.
     """
     parts = [thinned(_steps(path), max_steps // len(checkpoints)) for path in checkpoints]
     for path, part in zip(checkpoints, parts, strict=True):
@@ -40,7 +44,7 @@ def _steps(checkpoint: Path) -> TensorDictBase:
         run = Experiment.reload_from_file(str(checkpoint), patch)
         if run.algorithm.has_rnn:
             raise ValueError(
-                f"{checkpoint} has a recurrent policy, whose observations cannot be taken one by "
+                f"{checkpoint} has a recurrent policy, whose observations cannot be used one by "
                 "one; leave it out"
             )
         n_rollouts = 1 if run.test_env.batch_size else run.config.evaluation_episodes
@@ -59,7 +63,7 @@ def _shapes(steps: TensorDictBase) -> dict:
 
 
 def load(file: str | Path) -> TensorDictBase:
-    """What :func:`record` returned and the command has written to a file."""
+    """Load the steps that ``python -m benchmarl_hyper.observations`` wrote to a file."""
     groups = torch.load(file)
     sizes = {group: next(iter(entries.values())).shape[:2] for group, entries in groups.items()}
     steps = {group: TensorDict(entries, sizes[group]) for group, entries in groups.items()}

@@ -1,4 +1,4 @@
-"""Every agent's policy gradient, taken from an experiment's loss."""
+"""Each agent's policy gradient, computed from an experiment's loss."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from benchmarl_hyper.weights.layers import Layer
 
 
 class PolicyGradients(NamedTuple):
-    """Gradients of the agents' policy losses ``L_i`` at one place.
+    """Gradients of the agents' policy losses ``L_i`` at one set of parameters.
 
     Attributes:
-        parameters: ``dL_i / d psi``, flat, ``[n_agents, p]``: with respect to all of the policy's
-            parameters.
-        generated: ``|dL_i / d theta_i|``, ``[n_agents]``: with respect to the weights that agent's
-            own network runs on. None where agents run the same weights.
+        parameters: ``dL_i / d psi``, ``[n_agents, p]``: the flattened gradients with respect to all
+            parameters of the policy.
+        generated: ``|dL_i / d theta_i|``, ``[n_agents]``: the norms of the gradients with respect
+            to the weights that each agent's own network runs on. None if agents run the same
+            weights.
     """
 
     parameters: Tensor
@@ -32,12 +33,12 @@ class PolicyGradients(NamedTuple):
 def policy_gradients(
     loss: LossModule, batch: TensorDictBase, n_agents: int
 ) -> PolicyGradients | None:
-    """Every agent's policy gradient; None for a loss without one.
+    """Return each agent's policy gradient; None if the loss has no policy gradient.
 
     Args:
-        loss: with ``actor_network_params`` and a policy loss per agent.
-        batch: a minibatch as the loss takes it.
-        n_agents: of the group.
+        loss: a loss with ``actor_network_params`` and a policy loss per agent.
+        batch: a minibatch in the form that the loss takes.
+        n_agents: number of agents in the group.
     """
     with _generated_layers(loss, n_agents) as layers:
         losses = _losses_by_agent(loss, batch, n_agents)
@@ -53,7 +54,7 @@ def policy_gradients(
 
 
 def mean_policy_gradient(loss: LossModule, batch: TensorDictBase, n_agents: int) -> Tensor:
-    """The flat gradient ``[p]`` of the mean over agents of their policy losses."""
+    """Return the flattened gradient ``[p]`` of the mean of the agents' policy losses."""
     losses = _losses_by_agent(loss, batch, n_agents)
     return _flat(_gradients(losses.mean(), _parameters(loss)))
 
@@ -71,7 +72,7 @@ def _generated_layers(loss: LossModule, n_agents: int) -> Iterator[list[Tensor]]
     def collect(module: Any, arguments: Any, made: list[Layer]) -> list[Layer]:
         own = [tensor for layer in made for tensor in layer if tensor.requires_grad]
         if not own:
-            return made  # for a target
+            return made  # those of a target network
         if module not in first:
             first[module] = made
             layers.extend(tensor for tensor in own if len(tensor) == n_agents)

@@ -1,4 +1,4 @@
-"""What callbacks measure, asked of an experiment's policies and losses."""
+"""Outputs of an experiment's policies, and the distances between them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from benchmarl_hyper.measures.diversity import js_distances, tv_distances, w2_di
 def group_distances(
     policy: Any, rollouts: Sequence[TensorDictBase], group: str, device: Any
 ) -> Iterator[tuple[str, Tensor]]:
-    """Names and matrices ``[n, n]`` of the distances that fit the policy.
+    """Yield the names and matrices ``[n, n]`` of the distances that fit the policy.
 
     Args:
-        policy: of a group; its output for an agent may depend on that agent's entries alone.
-        rollouts: batches of steps with what the policy reads.
-        group: whose agents.
-        device: where the policy is.
+        policy: policy of a group; its output for an agent must depend only on that agent's entries.
+        rollouts: batches of steps with the entries that the policy reads.
+        group: name of the group.
+        device: device of the policy.
     """
     keys = policy_keys(policy)
     outputs = [everyone_on_everything(policy, r.select(*keys).to(device), group) for r in rollouts]
@@ -41,12 +41,12 @@ def group_distances(
 
 
 def policy_keys(policy: Any) -> list[NestedKey]:
-    """What a policy reads, but for hidden states, which start at zero where they are absent."""
+    """Return the keys that a policy reads, except hidden states, which start at zero if absent."""
     return [key for key in policy.in_keys if not key[-1].startswith("_")]
 
 
 def thinned(steps: TensorDictBase, max_steps: int) -> TensorDictBase:
-    """At most so many of the steps ``[o]``, evenly spaced."""
+    """Return at most ``max_steps`` of the steps ``[o]``, evenly spaced."""
     chosen = torch.linspace(0, len(steps) - 1, min(max_steps, len(steps)))
     return steps[chosen.round().long().to(steps.device)]
 
@@ -55,7 +55,7 @@ OUTPUTS = ("loc", "scale", "param", "logits", "action_value", "action_mask")
 
 
 def everyone_on_everything(policy: Any, steps: TensorDictBase, group: str) -> TensorDict:
-    """What each agent's policy puts out for what each agent saw, ``[n, n * steps]``."""
+    """Return what each agent's policy puts out for what each agent saw, ``[n, n * steps]``."""
     agent_dim, n = steps.batch_dims, steps[group].batch_size[-1]
     shifted = []
     for shift in range(n):

@@ -1,4 +1,4 @@
-"""Policies out of a run, and larger teams from a smaller one."""
+"""Extract policies from a run, and start a larger team from a smaller one."""
 
 from benchmarl_hyper.export.agent_networks import agent_networks
 from benchmarl_hyper.export.larger_teams import add_agents

@@ -1,4 +1,4 @@
-"""Command line of the export: ``python -m benchmarl_hyper.export CHECKPOINT DIR``."""
+"""Export policies on the command line: ``python -m benchmarl_hyper.export CHECKPOINT DIR``."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from benchmarl_hyper.export.policies import export
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Export, and say what was written."""
+    """Export the policies of a checkpoint, and print which files were written."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarl_hyper.export", description="Take policies out of a run."
+        prog="python -m benchmarl_hyper.export", description="Extract policies from a run."
     )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint_<frames>.pt of a run")
-    parser.add_argument("folder", metavar="DIR", help="a new folder")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a run's checkpoint_<frames>.pt")
+    parser.add_argument("folder", metavar="DIR", help="a new or empty folder for the files")
     parser.add_argument(
         "--format",
         action="append",
         dest="formats",
         metavar="NAME",
-        help=f"one of {', '.join(WRITERS)}, again for more; by default all that are installed",
+        help=f"one of {', '.join(WRITERS)}; repeat the option for more than one format (default: "
+        "all formats whose packages are installed)",
     )
     options = parser.parse_args(arguments)
     try:
@@ -32,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(file)
     skipped = [name for name in WRITERS if options.formats is None and missing_packages(name)]
     if skipped:
-        print(f"without {', '.join(skipped)}: pip install 'benchmarl-hyper[export]'")
+        print(
+            f"skipped {', '.join(skipped)}, because packages are missing; run: "
+            "pip install 'benchmarl-hyper[export]'"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an agent does with the output of its network when it does not explore."""
+"""How an agent that does not explore turns the output of its network into an action."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from torchrl.modules import (
     TanhNormal,
 )
 
-# Of the action's distribution: the rule, which makes an action of ``x``, the first entries of the
-# output, as many as an action has.
+# The rule for each distribution of actions. A rule makes an action from ``x``, the first entries of
+# the network's output, as many as an action has.
 RULES = {
     TanhNormal: "tanh",  # scale * tanh(x + shift) + centre
     TanhDelta: "tanh",
     IndependentNormal: "none",  # x
-    Delta: "clamp",  # x, between low and high
-    Categorical: "argmax",  # of the output, over the actions that the mask allows
+    Delta: "clamp",  # x, kept between low and high
+    Categorical: "argmax",  # the largest output among the actions that the mask allows
     MaskedCategorical: "argmax",
 }
 
@@ -34,9 +34,9 @@ class ActionRule(NamedTuple):
 
     Attributes:
         name: a value of ``RULES``.
-        low: the smallest action, ``[n_agents, actions]``; None for discrete ones.
-        high: the largest.
-        shift: what is added before a tanh.
+        low: smallest action, ``[n_agents, actions]``; None for discrete actions.
+        high: largest action, of the same shape.
+        shift: what is added to ``x`` before a tanh, of the same shape.
         masked: whether a mask says which discrete actions are allowed.
     """
 
@@ -48,11 +48,11 @@ class ActionRule(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Numbers in an action of an agent."""
+        """Number of entries in one agent's action."""
         return 1 if self.low is None else self.low.shape[-1]
 
     def constants(self) -> dict[str, Tensor]:
-        """The tensors that the rule computes with."""
+        """Return the tensors that the rule computes with, by name."""
         if self.low is None or self.high is None or self.shift is None:
             return {}
         scale, centre = (self.high - self.low) / 2, (self.high + self.low) / 2
@@ -62,27 +62,27 @@ class ActionRule(NamedTuple):
         }.get(self.name, {})
 
     def description(self) -> dict[str, Any]:
-        """What is needed to apply the rule of one agent, as JSON has it."""
+        """Return what is needed to apply one agent's rule, in types that JSON has."""
         if self.name == "argmax":
             return {"rule": self.name, "masked": self.masked}
         bounds = {"low": self.low, "high": self.high, "shift": self.shift}
         return {"rule": self.name} | {k: x.tolist() for k, x in bounds.items() if x is not None}
 
     def of_agent(self, i: int) -> ActionRule:
-        """The rule with one agent's own bounds, ``[actions]``."""
+        """Return the rule of agent ``i``, with its own bounds, ``[actions]``."""
         bounds: dict[str, Any] = {"low": self.low, "high": self.high, "shift": self.shift}
         return self._replace(**{k: x[i].cpu() for k, x in bounds.items() if x is not None})
 
 
 def action_rule(policy: Any, action_spec: Any) -> ActionRule:
-    """The rule of a BenchMARL policy.
+    """Return the rule of a BenchMARL policy.
 
     Args:
-        policy: of a group, as the algorithm builds it for its loss.
-        action_spec: of the group's actions.
+        policy: policy of a group, as the algorithm builds it for its loss.
+        action_spec: spec of the group's actions.
 
     Raises:
-        ValueError: for a policy with a distribution that BenchMARL's algorithms do not use.
+        ValueError: if the policy has a distribution that BenchMARL's algorithms do not use.
     """
     last = policy[-1]
     if isinstance(last, QValueModule):
@@ -90,23 +90,24 @@ def action_rule(policy: Any, action_spec: Any) -> ActionRule:
     kind = last.distribution_class if isinstance(last, ProbabilisticTensorDictModule) else None
     if kind not in RULES:
         raise ValueError(
-            f"a policy that ends in {kind or type(last).__name__} has no known deterministic "
-            f"action; known are {', '.join(known.__name__ for known in RULES)}"
+            "no deterministic action is known for a policy that ends in "
+            f"{(kind or type(last)).__name__}; the known distributions are "
+            f"{', '.join(known.__name__ for known in RULES)}"
         )
     if RULES[kind] == "argmax":
         return ActionRule("argmax", masked=kind is MaskedCategorical)
     low, high = action_spec.space.low, action_spec.space.high
-    # torchrl moves the parameter of a TanhDelta by the centre before the tanh, too.
+    # torchrl also adds the centre to the parameter of a TanhDelta before the tanh.
     shift = (low + high) / 2 if kind is TanhDelta else torch.zeros_like(low)
     return ActionRule(RULES[kind], low, high, shift)
 
 
 class ActingAgent(nn.Module):
-    """One agent's network with its rule for actions, for use without any other package.
+    """One agent's network with its rule for actions, which needs no package except torch.
 
     Args:
-        network: from the observation ``[batch, in]`` to the output ``[batch, out]``.
-        rule: the agent's own.
+        network: network from observations ``[batch, in]`` to outputs ``[batch, out]``.
+        rule: the agent's own rule.
     """
 
     scale: Tensor
@@ -123,11 +124,13 @@ class ActingAgent(nn.Module):
             self.register_buffer(name, value)
 
     def forward(self, observation: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The output ``[batch, out]``, and the action ``[batch, actions]``, or ``[batch]``.
+        """Return the output ``[batch, out]`` and the action.
+
+        The action is ``[batch, actions]``, or ``[batch]`` if it is discrete.
 
         Args:
-            observation: ``[batch, in]``.
-            mask: which discrete actions are allowed, ``[batch, out]``.
+            observation: the observation, ``[batch, in]``.
+            mask: which discrete actions are allowed, ``[batch, out]``; None for all.
         """
         output = self.network(observation)
         if self.rule.name == "argmax":

@@ -1,4 +1,4 @@
-"""Each agent's own network, taken out of the model that generates it."""
+"""Each agent's own network, extracted from the model that generates it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp
 from benchmarl_hyper.models.common.recurrent import Recurrent
 from benchmarl_hyper.models.nops import Nops
 
-PREFIX = "mlp.params."  # of parameters in the state dict of BenchMARL's Mlp
+PREFIX = "mlp.params."  # of the parameters' names in the state dict of BenchMARL's Mlp
 
 
 @torch.no_grad()
 def agent_networks(model: Model) -> list[nn.Sequential]:
-    """A plain copy of each agent's network, in the order of the agents.
+    """Return a plain copy of each agent's network, in the order of the agents.
 
     Args:
-        model: a decentralised variant of ours, or BenchMARL's ``mlp``, shared or not.
+        model: a decentralised model of ours, except recurrent ones, ``dico`` and
+            ``hypermarl_no_gd``; or BenchMARL's ``mlp`` without normalisation, shared or not.
 
     Returns:
-        ``n_agents`` stacks of ``Linear`` layers with activations between them, whose parameters
-        are shared with nobody. Inputs are the model's, concatenated.
+        ``n_agents`` stacks of ``Linear`` layers with activations between them. They share no
+        parameters with each other or with the model. Their input is the model's inputs,
+        concatenated.
 
     Raises:
         ValueError: for any other model.
@@ -41,10 +43,12 @@ def agent_networks(model: Model) -> list[nn.Sequential]:
 
 @torch.no_grad()
 def mlp_state_dict(model: Model) -> dict[str, Any]:
-    """The networks of :func:`agent_networks` as BenchMARL's ``Mlp`` with ``share_params=False``.
+    """Return the networks of :func:`agent_networks` as the state dict of a BenchMARL ``Mlp``.
+
+    The state dict is that of an ``Mlp`` with ``share_params=False``.
 
     Raises:
-        ValueError: as :func:`agent_networks`.
+        ValueError: for the same models as :func:`agent_networks`.
     """
     own = TensorDictParams(_copy(agent_parameters(model)), no_convert=True)
     return {PREFIX + key: value for key, value in own.state_dict().items()}
@@ -52,25 +56,28 @@ def mlp_state_dict(model: Model) -> dict[str, Any]:
 
 @torch.no_grad()
 def load_networks(model: Model, state: Mapping[str, Any]) -> None:
-    """Let a model without parameter sharing start from :func:`mlp_state_dict`, in place.
+    """Load networks from :func:`mlp_state_dict` into a model without parameter sharing, in place.
 
     Args:
         model: our ``nops``, or BenchMARL's ``mlp`` with ``share_params=False``.
-        state: of a model with as many agents and the same sizes.
+        state: state dict for as many agents and the same sizes.
 
     Raises:
-        ValueError: for other models, and for other sizes.
+        ValueError: if the model shares parameters, or if the sizes differ.
     """
     what = f"policy of group '{model.agent_group}'"
     if not isinstance(model, Nops) and (not isinstance(model, Mlp) or model.share_params):
         raise ValueError(
             f"{what} is a {type(model).__name__} that shares parameters, so it cannot hold a "
-            "network per agent; use variant nops, or BenchMARL's mlp with "
+            "network per agent; use variant=nops, or BenchMARL's mlp with "
             "experiment.share_policy_params=False"
         )
     has, given = _shapes(mlp_state_dict(model)), _shapes(state)
     if has != given:
-        raise ValueError(f"{what} has parameters {has}, but the exported ones are {given}")
+        raise ValueError(
+            f"{what} has parameters {has}, but the exported ones are {given}; use as many agents "
+            "and the same sizes"
+        )
     if isinstance(model, Mlp):
         model.load_state_dict(state)
         return
@@ -81,7 +88,7 @@ def load_networks(model: Model, state: Mapping[str, Any]) -> None:
 
 
 def agent_parameters(model: Model) -> TensorDictBase:
-    """Each agent's weights, ``[n_agents]``, laid out as BenchMARL's unshared ``mlp`` holds them.
+    """Return each agent's weights, ``[n_agents]``, in the layout of BenchMARL's unshared ``mlp``.
 
     Raises:
         ValueError: if the model is not one plain network per agent.
@@ -94,9 +101,9 @@ def agent_parameters(model: Model) -> TensorDictBase:
             return params.expand(model.n_agents) if model.share_params else params
     raise ValueError(
         f"model of group '{model.agent_group}' is a {type(model).__name__}, which is not one plain "
-        "network per agent; what can be taken apart are decentralised policies of the variants of "
-        "benchmarl_hyper that are not recurrent, nor dico, and of BenchMARL's mlp without "
-        "normalisation"
+        "network per agent. Only decentralised policies can be exported: those of "
+        "benchmarl_hyper's models, except recurrent ones, dico and hypermarl_no_gd, and those of "
+        "BenchMARL's mlp without normalisation"
     )
 
 
@@ -115,7 +122,7 @@ def _is_plain(model: Model) -> bool:
 
 
 def _skeleton(model: Mlp) -> Iterable[nn.Module]:
-    return model.mlp._empty_net  # torchrl offers it in no other way
+    return model.mlp._empty_net  # torchrl has no public name for it
 
 
 def _activation(model: Model) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The files that exported agents are kept in, one function per format."""
+"""File formats of exported agents, with one function per format."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from torch import Tensor
 
 from benchmarl_hyper.export.action_rules import ActingAgent
 
-Agents = Mapping[str, ActingAgent]  # of one group, by name: alike but for their numbers
+Agents = Mapping[str, ActingAgent]  # those of one group, by name; they differ only in their numbers
 
 
 def write_safetensors(folder: Path, agents: Agents) -> None:
-    """The weights of each network, as ``<layer>.weight`` ``[out, in]`` and ``<layer>.bias``."""
+    """Write each network's weights as ``<layer>.weight`` ``[out, in]`` and ``<layer>.bias``."""
     from safetensors.torch import save_file
 
     for name, agent in agents.items():
@@ -27,20 +27,23 @@ def write_safetensors(folder: Path, agents: Agents) -> None:
 
 
 def write_pt2(folder: Path, agents: Agents) -> None:
-    """What ``torch.export.load`` reads: from observations (and a mask) to outputs and actions."""
+    """Write programs for ``torch.export.load``.
+
+    They map observations (and a mask) to outputs and actions.
+    """
     for name, program in _programs(agents):
         with _upstream_warnings():
             torch.export.save(program, folder / f"{name}.pt2")
 
 
 def write_onnx(folder: Path, agents: Agents) -> None:
-    """The same for ONNX runtimes, with inputs and outputs by name."""
+    """Write the programs of :func:`write_pt2` for ONNX runtimes, with named inputs and outputs."""
     model: Any = None
     for name, program in _programs(agents):
         if model is None:
             names = ["observation", "mask"][: len(program.example_inputs[0])]
             with _upstream_warnings():
-                # Unoptimised: an optimiser may fold numbers of the first agent.
+                # Not optimised: an optimiser may fold in numbers of the first agent.
                 model = torch.onnx.export(
                     program,
                     input_names=names,
@@ -61,12 +64,12 @@ PACKAGES = {"safetensors": ["safetensors"], "onnx": ["onnx", "onnxscript"]}
 
 
 def missing_packages(name: str) -> list[str]:
-    """What a format needs and this environment lacks."""
+    """Return the packages that a format needs and that are not installed."""
     return [package for package in PACKAGES.get(name, []) if find_spec(package) is None]
 
 
 def _programs(agents: Agents) -> Iterator[tuple[str, torch.export.ExportedProgram]]:
-    """Each agent's name and program: traced once, then filled with the agent's numbers."""
+    """Yield each agent's name and program, which is traced once and filled with its numbers."""
     template = copy.deepcopy(next(iter(agents.values()))).eval()
     weights = [p for p in template.network.parameters() if p.ndim == 2]  # [out, in]
     example: tuple[Tensor, ...] = (torch.zeros(2, weights[0].shape[1]),)
@@ -84,7 +87,7 @@ def _programs(agents: Agents) -> Iterator[tuple[str, torch.export.ExportedProgra
 
 @contextmanager
 def _upstream_warnings() -> Iterator[None]:
-    """Torch's exporters warn about their own use of torch."""
+    """Ignore the warnings of torch's exporters about their own use of torch."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

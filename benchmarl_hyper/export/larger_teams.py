@@ -14,7 +14,7 @@ from benchmarl_hyper.running.checkpoints import reopened
 from benchmarl_hyper.running.experiment_parts import policy_model, policy_name, refresh_collector
 
 INITS = ("mean", "nearest", "random")
-TABLE = "embedding.table"  # how names of embeddings end
+TABLE = "embedding.table"  # the end of the names of embeddings
 
 
 def add_agents(
@@ -22,31 +22,33 @@ def add_agents(
 ) -> list[str]:
     """Let a new experiment with more agents start from a checkpoint with fewer, in place.
 
-    The agents of the checkpoint come first and keep their embeddings; the others' are made by
-    :func:`grown_rows`. Critics are carried over in the same way where they read nothing whose size
-    depends on the number of agents. Nothing is promised about what new agents do.
+    The checkpoint's agents come first and keep their embeddings. :func:`grown_rows` makes the
+    embeddings of the new agents. Critics are carried over in the same way if they read nothing
+    whose size depends on the number of agents. Nothing is promised about what new agents do.
 
     Args:
-        experiment: new, with the algorithm and models of the checkpoint, on a task with at least as
-            many agents in every group. Its observations and actions must not change with them.
-        checkpoint: a file that BenchMARL wrote; its run is not changed.
-        init: ``mean``, ``nearest`` or ``random``.
-        seed: of random rows.
+        experiment: a new experiment with the algorithm and models of the checkpoint, on a task with
+            at least as many agents in every group. The sizes of its observations and actions must
+            not depend on the number of agents.
+        checkpoint: a checkpoint that BenchMARL wrote; its run is not changed.
+        init: how to make new embeddings: ``mean``, ``nearest`` or ``random``.
+        seed: seed of random embeddings.
 
     Returns:
-        The networks that were not carried over, for example ``agents.critic_network``.
+        Names of the networks that were not carried over, for example ``agents.critic_network``.
 
     Raises:
-        FileNotFoundError: if there is no such checkpoint, or no settings of its run.
-        ValueError: for an unknown ``init``, other groups, fewer agents, other sizes of observations
-            or actions, and a policy with weights or one-hot ids of each agent's own.
+        FileNotFoundError: if the checkpoint, or the file with the settings of its run, is missing.
+        ValueError: if ``init`` is unknown, if groups or the sizes of observations or actions
+            differ, if there are fewer agents, or if each agent of the policy has its own weights or
+            a one-hot id.
     """
     _check_init(init)
     with reopened(Path(checkpoint)) as old:
         if experiment.group_map.keys() != old.group_map.keys():
             raise ValueError(
-                f"the experiment has groups {sorted(experiment.group_map)}, but the checkpoint "
-                f"{sorted(old.group_map)}; take a task with the same groups"
+                f"the experiment has groups {sorted(experiment.group_map)}, but the checkpoint has "
+                f"{sorted(old.group_map)}; choose a task with the same groups"
             )
         grown = {group: _Grown(experiment, old, group, init, seed) for group in old.group_map}
     for group, parts in grown.items():
@@ -56,21 +58,22 @@ def add_agents(
 
 
 def grown_rows(rows: Tensor, k: int, init: str, generator: torch.Generator) -> Tensor:
-    """Embeddings with ``k`` more rows.
+    """Return embeddings with ``k`` more rows.
 
     Args:
-        rows: trained, ``[n, d]``.
-        k: how many to append.
-        init: ``mean``: their mean, for every new agent. ``nearest``: copies of the rows nearest to
-            the mean, the nearest first; again from the first for ``k > n``. ``random``: orthogonal
-            like a new table's, each with the mean norm of the trained rows.
-        generator: of random rows.
+        rows: trained embeddings, ``[n, d]``.
+        k: number of rows to append.
+        init: how to make new rows. ``mean``: every new row is the mean of the trained rows.
+            ``nearest``: copies of the trained rows nearest to that mean, the nearest first; if
+            ``k > n``, copying starts again from the first. ``random``: orthogonal rows, as in a new
+            table, each with the mean norm of the trained rows.
+        generator: generator of random rows.
 
     Returns:
-        ``[n + k, d]``, the first ``n`` unchanged.
+        Embeddings ``[n + k, d]``, the first ``n`` unchanged.
 
     Raises:
-        ValueError: for an unknown ``init``.
+        ValueError: if ``init`` is unknown.
     """
     _check_init(init)
     mean = rows.mean(0, keepdim=True)
@@ -91,7 +94,7 @@ def _check_init(init: str) -> None:
 
 
 class _Grown:
-    """The state of one group's loss, with the checkpoint's networks in the new sizes."""
+    """The state of one group's new loss, with the checkpoint's networks carried over."""
 
     def __init__(self, new: Experiment, old: Experiment, group: str, init: str, seed: int):
         self.group, self.init, self.seed = group, init, seed
@@ -121,22 +124,23 @@ class _Grown:
         has, had = _sizes(new, self.group), _sizes(old, self.group)
         if has != had:
             raise ValueError(
-                f"the sizes that the policy of group '{self.group}' reads and puts out are {had} "
-                f"with {n} agents, but {has} with {m}; agents can only be added where neither "
-                "depends on their number"
+                f"inputs and outputs of the policy of group '{self.group}' have shapes {had} with "
+                f"{n} agents, but {has} with {m}; agents can only be added where no shape depends "
+                "on their number"
             )
 
     def _refuse(self, new: Experiment, misfits: list[str]) -> None:
         policy = policy_model(new.algorithm.get_policy_for_loss(self.group))
         raise ValueError(
             f"policy of group '{self.group}' is a {type(policy).__name__} and cannot take new "
-            f"agents: {misfits[0]}. Where agents have weights or one-hot ids of their own, a new "
-            "one would have none; learned embeddings can grow (hypermarl_mlp, hypermarl_lowrank "
-            "and hypermarl_gru with an embedding_dim), and so can models whose agents are all alike"
+            f"agents: {misfits[0]}. If each agent has its own weights or one-hot id, nothing was "
+            "trained for a new one. Use a model with learned embeddings (hypermarl_mlp, "
+            "hypermarl_lowrank or hypermarl_gru with an embedding_dim), or a model whose agents "
+            "are all alike"
         )
 
     def _carried(self, part: Mapping[str, Any], trained: Mapping[str, Any]) -> tuple[dict, list]:
-        """Values in the new sizes, and why others have none."""
+        """Return values in the new sizes, and for each value that does not fit, the reason."""
         carried, misfits = {}, []
         for key, x in part.items():
             if not isinstance(x, Tensor):
@@ -152,9 +156,10 @@ class _Grown:
         return carried, misfits
 
     def _grown(self, table: Tensor, k: int) -> Tensor:
-        if table.ndim > 2:  # of an ensemble
+        if table.ndim > 2:  # one table per member of an ensemble
             return torch.stack([self._grown(member, k) for member in table])
-        generator = torch.Generator().manual_seed(self.seed)  # a target grows like its network
+        # A new generator, so that a target grows like its network.
+        generator = torch.Generator().manual_seed(self.seed)
         return grown_rows(table, k, self.init, generator)
 
 
@@ -164,7 +169,7 @@ def _is_longer(table: Tensor, was: Tensor) -> bool:
 
 
 def _sizes(experiment: Experiment, group: str) -> dict[str, tuple[int, ...]]:
-    """Shapes of one agent's observations and outputs, by name."""
+    """Return the shapes of one agent's observations and outputs, by name."""
     model = policy_model(experiment.algorithm.get_policy_for_loss(group))
     specs = [*model.input_spec.items(True, True), *model.output_spec.items(True, True)]
     return {key[-1] if isinstance(key, tuple) else key: tuple(s.shape[1:]) for key, s in specs}

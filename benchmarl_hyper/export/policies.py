@@ -1,8 +1,8 @@
-"""Take policies out of a run: ``python -m benchmarl_hyper.export CHECKPOINT DIR``.
+"""Extract policies from a run: ``python -m benchmarl_hyper.export CHECKPOINT DIR``.
 
-Every agent's own network is written to ``DIR/<group>/<agent>.<format>``, described by
-``DIR/<group>/<agent>.json``; ``DIR/<group>/mlp.pt`` has the networks of a group as BenchMARL's
-``mlp`` holds them, from which :func:`load_policies` starts a run without parameter sharing. The run
+Each agent's own network is written to ``DIR/<group>/<agent>.<format>`` and described in
+``DIR/<group>/<agent>.json``. ``DIR/<group>/mlp.pt`` holds the networks of a group in the layout of
+BenchMARL's ``mlp``; with it, :func:`load_policies` starts a run without parameter sharing. The run
 is only read, and nothing is overwritten.
 """
 
@@ -34,21 +34,22 @@ MEANING = {
 def export(
     checkpoint: str | Path, folder: str | Path, formats: Sequence[str] | None = None
 ) -> list[Path]:
-    """Write the policies of all groups.
+    """Write the policies of all groups to files.
 
     Args:
-        checkpoint: a file that BenchMARL wrote; its run is not changed.
-        folder: new, or empty.
-        formats: of ``pt2``, ``safetensors`` and ``onnx``; None for those whose packages there are.
+        checkpoint: a checkpoint that BenchMARL wrote; its run is not changed.
+        folder: a new or empty folder.
+        formats: any of ``pt2``, ``safetensors`` and ``onnx``; None for all formats whose packages
+            are installed.
 
     Returns:
-        The files.
+        The files that were written.
 
     Raises:
         FileExistsError: if the folder is not empty.
-        FileNotFoundError: if there is no such checkpoint, or no settings of its run.
-        ValueError: for a file that is not a checkpoint, a policy that is not one plain network per
-            agent, an unknown format, and one whose package is missing.
+        FileNotFoundError: if the checkpoint, or the file with the settings of its run, is missing.
+        ValueError: if the file is not a checkpoint, if a policy is not one plain network per agent,
+            if a format is unknown, or if a package that it needs is missing.
     """
     checkpoint, folder = Path(checkpoint), Path(folder)
     formats = _checked(formats)
@@ -64,15 +65,15 @@ def export(
 def load_policies(experiment: Experiment, folder: str | Path) -> None:
     """Let a new experiment without parameter sharing act as the exported policies do, in place.
 
-    Critics keep their fresh initialisation; target networks of the policies follow.
+    Critics keep their new initialisation. Target networks of the policies are set as well.
 
     Args:
-        experiment: on the same task, with our ``nops`` or BenchMARL's ``mlp`` and
-            ``share_policy_params=False`` as policy, of the same sizes and activation.
-        folder: that :func:`export` wrote.
+        experiment: an experiment on the same task. Its policy is our ``nops``, or BenchMARL's
+            ``mlp`` with ``share_policy_params=False``, with the same sizes and activation.
+        folder: a folder that :func:`export` wrote.
 
     Raises:
-        ValueError: for a policy that cannot hold the networks.
+        ValueError: if a policy cannot hold the networks.
     """
     for group, loss in experiment.losses.items():
         state = torch.load(Path(folder) / group / "mlp.pt")
@@ -85,7 +86,7 @@ def load_policies(experiment: Experiment, folder: str | Path) -> None:
 
 
 class _Group:
-    """What is written of one group; making it checks that all of it can be."""
+    """What is exported for one group; the constructor checks that all of it can be written."""
 
     def __init__(self, run: Experiment, group: str):
         policy = run.algorithm.get_policy_for_loss(group)
@@ -109,7 +110,7 @@ class _Group:
             WRITERS[name](folder, self.agents)
 
     def description(self, name: str, agent: ActingAgent) -> dict[str, Any]:
-        """Everything needed to rebuild the agent from its weights."""
+        """Return everything that is needed to rebuild the agent from its weights."""
         activations = list(agent.network)[1::2]
         kind = type(activations[0]) if activations else nn.Identity
         return {
@@ -126,7 +127,7 @@ class _Group:
 
 
 def _observation(model: Model) -> list[dict[str, Any]]:
-    """What is flattened and joined, in this order; shapes are one agent's."""
+    """Return what is flattened and joined, in this order; shapes are those of one agent."""
     return [
         {"key": list(key) if isinstance(key, tuple) else [key], "shape": list(spec.shape[1:])}
         for key, spec in ((key, model.input_spec[key]) for key in model.in_keys)
@@ -153,7 +154,7 @@ def _checked(formats: Sequence[str] | None) -> list[str]:
             raise ValueError(f"unknown format '{name}'; the known ones are {', '.join(WRITERS)}")
         if missing := missing_packages(name):
             raise ValueError(
-                f"format '{name}' needs {' and '.join(missing)}; pip install "
+                f"format '{name}' needs {' and '.join(missing)}; run: pip install "
                 "'benchmarl-hyper[export]'"
             )
     return list(formats)

@@ -1,1 +1,1 @@
-"""A run: its experiment, folder, checkpoints, records and sweeps. No model is known here."""
+"""Runs of any model: their experiments, folders, checkpoints, records and sweeps."""

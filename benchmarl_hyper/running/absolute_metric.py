@@ -1,4 +1,4 @@
-"""The absolute metric: the best policy of a run, measured on episodes that did not choose it."""
+"""The absolute metric: the best policy of a run, measured on episodes that did not select it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from benchmarl_hyper.running.episodes import fresh_episodes, info_metrics, retur
 from benchmarl_hyper.running.experiment import derived_seed
 from benchmarl_hyper.running.recording import ResultsWriter
 
-TIMES = 10  # as many episodes as an evaluation has, in Gorsane et al. 2022
-PURPOSE = 2**31  # of the random numbers; others are for the iterations of a run
+TIMES = 10  # times the episodes of an evaluation, as in Gorsane et al. 2022
+PURPOSE = 2**31  # of the derived seed; smaller numbers are for the iterations of a run
 
 
 class AbsoluteMetricCallback(EndCallback):
-    """Keep the policy of the best evaluation, and measure it anew when training has ended.
+    """Keep the policy of the best evaluation, and measure it again when training has ended.
 
     The absolute metric (Gorsane et al. 2022, arXiv 2209.10485, section 4.1) is the return over ten
-    times an evaluation's episodes, none of which chose the policy. BenchMARL's metric of that name
-    is the maximum over single episodes of all evaluations, which is biased upwards.
+    times as many episodes as an evaluation has. None of them was used to select the policy.
+    BenchMARL's metric of that name is the maximum over single episodes of all evaluations, which is
+    biased upwards.
 
     Attributes:
-        best: the mean return of the best evaluation, its frames, and the policy's state; None
-            before the first one.
+        best: the mean ``return`` of the best evaluation, its ``frames`` and the state of its
+            ``policy``; None before the first evaluation.
     """
 
     not_pickled: ClassVar = {"best": None}
@@ -38,20 +39,26 @@ class AbsoluteMetricCallback(EndCallback):
         self.best: dict[str, Any] | None = None
 
     def on_evaluation_end(self, rollouts: list[TensorDictBase]) -> None:
-        """Keep the policy if it did better than all before; of equals, the first."""
+        """Keep the policy if it did better than all earlier ones; of equal ones, keep the first."""
         run = self.experiment
         score = return_metrics(rollouts, run.group_map)["return"].mean().item()
         if not math.isnan(score) and (self.best is None or score > self.best["return"]):
             self.best = {"return": score, "frames": run.total_frames, "policy": _state(run.policy)}
 
     def on_training_end(self) -> None:
-        """Write the metric to the run's results."""
+        """Write the absolute metric to the run's results."""
         writer = self.experiment.logger.json_writer
         if self.best is not None and isinstance(writer, ResultsWriter):
             writer.write_absolute(self.measure(self.best["policy"]))
 
     def measure(self, policy: dict[str, Any]) -> dict[str, Tensor]:
-        """Metrics per fresh episode of a policy's state; leaves the experiment as it was."""
+        """Return the metrics of fresh episodes of a policy, by name, each ``[episodes]``.
+
+        The experiment is left as it was.
+
+        Args:
+            policy: state dict of the policy.
+        """
         run = self.experiment
         last = _state(run.policy)
         run.policy.load_state_dict(policy)
@@ -66,11 +73,11 @@ class AbsoluteMetricCallback(EndCallback):
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def on_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Put the best policy into a checkpoint."""
+        """Add the best policy to a checkpoint."""
         state_dict["best_evaluation"] = self.best
 
     def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it from there."""
+        """Restore the best policy from a checkpoint."""
         self.best = state_dict.get("best_evaluation")
 
 

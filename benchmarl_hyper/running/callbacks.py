@@ -1,4 +1,4 @@
-"""What the callbacks of a run have in common."""
+"""Base classes of the callbacks of a run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from benchmarl.experiment import Callback
 
 
 class RunCallback(Callback):
-    """A callback that BenchMARL can pickle beside a run, in ``config.pkl``.
+    """A callback that BenchMARL can pickle with the settings of a run, in ``config.pkl``.
 
-    A reloaded experiment sets itself anew in its callbacks, and runs ``on_setup`` again.
+    A reloaded experiment attaches itself to its callbacks and calls their ``on_setup`` again.
 
     Attributes:
         not_pickled: attributes that belong to one experiment, with the values that they have in a
@@ -24,7 +24,7 @@ class RunCallback(Callback):
 
 
 class EndCallback(RunCallback):
-    """A callback that is also told when training has reached its last frame."""
+    """A callback that is also called when training has reached its last frame."""
 
     def on_training_end(self) -> None:
-        """Is called once, after the last evaluation, while environments are still open."""
+        """Hook that is called once, after the last evaluation, with environments still open."""

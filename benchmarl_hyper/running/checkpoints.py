@@ -1,4 +1,4 @@
-"""Runs of the past, read from a checkpoint without changing a byte of their folder."""
+"""Past runs, read from a checkpoint without changing a byte of their folder."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from benchmarl.experiment import Experiment, ExperimentConfig
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
-    """The checkpoints of a run's ``checkpoints`` folder, oldest first."""
+    """Return the checkpoints in a run's ``checkpoints`` folder, oldest first."""
     found = folder.glob("checkpoint_*.pt")
     return sorted(found, key=lambda path: int(path.stem.removeprefix("checkpoint_")))
 
 
 class Settings(NamedTuple):
-    """What BenchMARL pickles next to the checkpoints of a run, the first two entries as one."""
+    """The settings of a run, which BenchMARL pickles in ``config.pkl``, in this order.
+
+    BenchMARL pickles the task and its values separately; here, ``task`` holds both.
+    """
 
     task: TaskClass
     algorithm_config: Any
@@ -34,18 +37,21 @@ class Settings(NamedTuple):
 
 
 def settings_of(checkpoint: Path) -> Settings:
-    """The settings of the run that wrote a checkpoint.
+    """Return the settings of the run that wrote a checkpoint.
 
     Raises:
-        FileNotFoundError: without the checkpoint, or without the run's ``config.pkl``.
+        FileNotFoundError: if the checkpoint, or the run's ``config.pkl``, is missing.
     """
     if not checkpoint.is_file():
-        raise FileNotFoundError(f"there is no file {checkpoint}; name a checkpoint_<frames>.pt")
+        raise FileNotFoundError(
+            f"there is no file {checkpoint}; give the path of a checkpoint_<frames>.pt"
+        )
     pickled = checkpoint.resolve().parent.parent / "config.pkl"
     if not pickled.is_file():
         raise FileNotFoundError(
-            f"{checkpoint} has no {pickled}, where BenchMARL keeps the settings of a run; leave "
-            "checkpoints in the run's folder, or copy the folder as a whole"
+            f"{checkpoint} needs {pickled}, where BenchMARL keeps the settings of its run, but "
+            "there is no such file; leave checkpoints in their run's folder, or copy the whole "
+            "folder"
         )
     with open(pickled, "rb") as file:
         task, task_config, *others = (pickle.load(file) for _ in range(8))
@@ -55,13 +61,14 @@ def settings_of(checkpoint: Path) -> Settings:
 
 @contextmanager
 def reopened(checkpoint: Path) -> Iterator[Experiment]:
-    """The experiment with the networks of a checkpoint, on the CPU, without logs and callbacks.
+    """Open the experiment of a checkpoint on the CPU, without logs and callbacks.
 
-    It lives in a temporary folder and has one training environment. Optimisers and replay buffers
-    are not restored. Building an experiment seeds the global generators, as BenchMARL always does.
+    The experiment has the networks of the checkpoint. It lives in a temporary folder, which is
+    removed after the block, and has one training environment. Optimisers and replay buffers are not
+    restored. Building an experiment seeds the global generators, as BenchMARL always does.
 
     Raises:
-        FileNotFoundError: see :func:`settings_of`.
+        FileNotFoundError: if the checkpoint, or the run's ``config.pkl``, is missing.
         ValueError: if the file is not a checkpoint of an experiment.
     """
     settings = settings_of(checkpoint)
@@ -98,7 +105,7 @@ _QUIET: dict[str, Any] = {
 
 
 def losses_of(checkpoint: Path) -> dict[str, dict]:
-    """State dicts of the losses, by group; they hold the parameters of all networks.
+    """Return the state dicts of the losses, by group; they hold the parameters of all networks.
 
     Raises:
         ValueError: if the file is not a checkpoint of an experiment.

@@ -1,4 +1,4 @@
-"""What episodes were worth, and new ones of a policy as it is."""
+"""Metrics of episodes, and fresh episodes of an experiment's current policy."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Groups = Mapping[str, Sequence[str]]
 
 
 def return_metrics(episodes: Sequence[TensorDictBase], group_map: Groups) -> dict[str, Tensor]:
-    """Returns, as BenchMARL defines them.
+    """Compute the return of each episode, as BenchMARL defines it.
 
     Args:
-        episodes: of batch size ``[time]``, each cut at its first ``done``.
-        group_map: agents by group.
+        episodes: episodes of batch size ``[time]``, each of which ends with its first ``done``.
+        group_map: names of the agents, by group.
 
     Returns:
-        Tensors ``[episodes]``: ``<group>_return``, the sum of rewards, mean over agents, and
-        ``return``, the mean over groups.
+        Tensors ``[episodes]``, by name: ``<group>_return``, the sum of rewards, averaged over
+        agents, and ``return``, the mean over groups.
     """
     metrics = {
         f"{group}_return": torch.stack([_rewards(e, group).sum(0).mean() for e in episodes])
@@ -34,11 +34,12 @@ def return_metrics(episodes: Sequence[TensorDictBase], group_map: Groups) -> dic
 
 
 def info_metrics(episodes: Sequence[TensorDictBase]) -> dict[str, Tensor]:
-    """What a task says of the end of each episode, for example whether the battle was won.
+    """Collect what a task reports at the end of each episode, such as whether a battle was won.
 
     Returns:
-        Tensors ``[episodes]``: the last step's values of the environment's ``info``, by name. The
-        groups' infos, such as VMAS's parts of the reward, say little at one step and are left out.
+        Tensors ``[episodes]``, by name: the values of the environment's ``info`` at the last step.
+        Infos of groups, such as VMAS's parts of the reward, are left out, because they say little
+        at a single step.
     """
     info = episodes[0].get(("next", "info"), None)
     return {
@@ -56,18 +57,18 @@ def _rewards(episode: TensorDictBase, group: str) -> Tensor:
 
 @torch.no_grad()
 def fresh_episodes(run: Any, n_times: int, seed: int) -> Iterator[list[TensorDictBase]]:
-    """Episodes of an experiment's policy as in its evaluation, from random numbers of their own.
+    """Run new episodes of an experiment's policy, as in its evaluation but with a given seed.
 
     Args:
         run: a BenchMARL experiment whose environments are open.
-        n_times: how many times ``evaluation_episodes``.
-        seed: for the generators of torch, numpy and Python, and for the environment's.
+        n_times: number of times that ``evaluation_episodes`` episodes are run.
+        seed: seed of the generators of torch, numpy and Python, and of the environment's own.
 
     Yields:
-        Lists of episodes, each cut at its first ``done``.
+        Lists of episodes, each of which ends with its first ``done``.
     """
     seed_everything(seed)
-    with contextlib.suppress(NotImplementedError):  # it draws from the generators seeded above
+    with contextlib.suppress(NotImplementedError):  # it uses the generators seeded above
         run.test_env.set_seed(seed)
     vectorised = bool(run.test_env.batch_size)
     deterministic = run.config.evaluation_deterministic_actions

@@ -17,22 +17,25 @@ from benchmarl_hyper.running.checkpoints import checkpoints_in
 
 
 class ResumableExperiment(Experiment):
-    """An experiment whose checkpoints continue as if it had not been stopped.
+    """An experiment that continues from its checkpoints as if it had not been stopped.
 
-    BenchMARL's checkpoints hold networks and buffers. These hold the optimisers, too, are written
-    in one piece, and begin a *segment*: random numbers are drawn from ``(seed, iteration)``, and
-    environments start new episodes. So whether a run passes through a checkpoint or is loaded from
-    it, what follows is the same. Without checkpoints it is BenchMARL's experiment, number by
-    number. Two kinds of run are continued, but not identically: with ``collect_with_grad``, and
-    off-policy with ``exclude_buffer_from_checkpoint``.
+    BenchMARL's checkpoints hold networks and buffers. Checkpoints of this class also hold the
+    optimisers, and are written as a whole. Each begins a *segment*: random numbers are drawn from
+    ``(seed, iteration)``, and environments start new episodes. Whether a run passes through a
+    checkpoint or is loaded from it, what follows is therefore the same. Without checkpoints, the
+    experiment equals BenchMARL's, number by number.
 
-    There is an evaluation after the last frame, also where ``evaluation_interval`` misses it.
+    Three kinds of run continue, but not identically: runs with ``collect_with_grad``, off-policy
+    runs with ``exclude_buffer_from_checkpoint``, and runs whose environments draw from generators
+    that cannot be seeded.
+
+    There is an evaluation after the last frame, even where ``evaluation_interval`` would miss it.
     """
 
     _in_training = False
 
     def state_dict(self) -> OrderedDict:
-        """BenchMARL's, and the state of the optimisers."""
+        """Return BenchMARL's state dict, with the state of the optimisers added."""
         state = super().state_dict()
         state["optimizers"] = {
             group: {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
@@ -41,7 +44,10 @@ class ResumableExperiment(Experiment):
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a checkpoint; BenchMARL's own, which has no optimisers, begins with fresh ones."""
+        """Load a checkpoint.
+
+        BenchMARL's own checkpoints have no state of the optimisers, which then start afresh.
+        """
         super().load_state_dict(state_dict)
         for group, optimizers in state_dict.get("optimizers", {}).items():
             for name, state in optimizers.items():
@@ -54,13 +60,13 @@ class ResumableExperiment(Experiment):
         if has_critic and critic.is_rnn and not self.model_config.is_rnn:
             raise ValueError(
                 f"critic_model {critic.associated_class().__name__} is recurrent, but the policy "
-                "is not, and BenchMARL then records nowhere where episodes begin; choose a "
+                "is not, and BenchMARL then does not record where episodes begin; choose a "
                 "recurrent policy, for example model=layers/hypermarl_gru, or another critic, for "
                 "example model@critic_model=layers/hypermarl_mlp"
             )
 
     def close(self) -> None:
-        """Evaluate and measure what is due at the end of training, and close the environments."""
+        """Evaluate and measure what is due at the end of training, then close the environments."""
         last = self.n_iters_performed == self.config.get_max_n_iters(self.on_policy)
         if self._in_training and last:
             self._in_training = False
@@ -99,7 +105,7 @@ class ResumableExperiment(Experiment):
     def _begin_segment(self) -> None:
         seed = derived_seed(self.seed, self.n_iters_performed)
         seed_everything(seed)
-        with contextlib.suppress(NotImplementedError):  # they draw from the generators seeded above
+        with contextlib.suppress(NotImplementedError):  # they use the generators seeded above
             self.test_env.set_seed(seed)
         if not self.config.collect_with_grad:
             with contextlib.suppress(NotImplementedError):
@@ -108,5 +114,5 @@ class ResumableExperiment(Experiment):
 
 
 def derived_seed(seed: int, *purpose: int) -> int:
-    """A seed for one purpose of a run, for example an iteration; below ``2**31``."""
+    """Return a seed below ``2**31`` for one purpose of a run, for example for an iteration."""
     return int(np.random.SeedSequence([seed, *purpose]).generate_state(1)[0] >> 1)

@@ -1,4 +1,4 @@
-"""Parts of BenchMARL's experiments that are not offered by name."""
+"""Parts of BenchMARL's experiments that BenchMARL does not offer by name."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torchrl.objectives import LossModule
 
 
 def buffers(loss: LossModule, name: str) -> Iterator[tuple[TensorDictParams, NestedKey]]:
-    """All buffers of a name in a loss: in networks, ensembles and targets.
+    """Yield all buffers with a given name in a loss: in networks, ensembles and targets.
 
     Args:
-        loss: whose parameters and buffers are looked through.
-        name: the last part of the buffers' keys.
+        loss: the loss to search.
+        name: last part of the buffers' keys.
 
-    Returns:
-        Those that hold one, and its key.
+    Yields:
+        The parameters that hold a buffer, and the buffer's key in them.
     """
     for params in loss.children():
         if isinstance(params, TensorDictParams):
@@ -28,30 +28,30 @@ def buffers(loss: LossModule, name: str) -> Iterator[tuple[TensorDictParams, Nes
 
 
 def write_buffers(loss: LossModule, name: str, value: Tensor) -> None:
-    """Write to all of these, in place.
+    """Write a value to all buffers with a given name in a loss, in place.
 
     Args:
-        loss: see :func:`buffers`.
-        name: see :func:`buffers`.
-        value: of the shape of the buffer in one network.
+        loss: the loss to search.
+        name: last part of the buffers' keys.
+        value: the value, in the shape of the buffer in one network.
     """
     for params, key in buffers(loss, name):
         params[key].data.copy_(value)
 
 
 def policy_model(policy: nn.Module) -> Model:
-    """The model in a policy; of a sequence, the sequence."""
+    """Return the model in a policy; if it is a sequence of models, the whole sequence."""
     return next(module for module in policy.modules() if isinstance(module, Model))
 
 
 def policy_name(loss: LossModule) -> str:
-    """The name of the policy's parameters in the loss of one of BenchMARL's algorithms."""
+    """Return the name of the policy's parameters in a loss of one of BenchMARL's algorithms."""
     parts = dict(loss.named_children())
     known = ("actor_network_params", "local_value_network_params", "value_network_params")
-    return next(name for name in known if name in parts)  # the latter two in Q-learning
+    return next(name for name in known if name in parts)  # the last two are for Q-learning
 
 
 def refresh_collector(experiment: Experiment) -> None:
-    """Send policies that were changed in place to a collector that has a copy of them."""
+    """Send policies that were changed in place to the collector, if it has a copy of them."""
     if not experiment.config.collect_with_grad:
         experiment.collector.update_policy_weights_()

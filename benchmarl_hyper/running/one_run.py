@@ -1,4 +1,4 @@
-"""One run in its folder: begun, continued, repeated or left alone."""
+"""One run in its folder: begun, continued, repeated or skipped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Build = Callable[[Path, Path | None, Sequence[Callback]], Experiment]
 
 
 class ProgressCallback(RunCallback):
-    """Tell the run's record how far it is, every few seconds."""
+    """Write the run's progress to its record, every few seconds."""
 
     not_pickled: ClassVar = {"told": 0.0}
 
@@ -33,46 +33,48 @@ class ProgressCallback(RunCallback):
         self.told = 0.0
 
     def on_batch_collected(self, batch: TensorDictBase) -> None:
-        """Write frames and seconds, unless that was done a moment ago."""
+        """Write frames and seconds, unless this was done a moment ago."""
         if time.monotonic() - self.told > SECONDS:
             self.told = time.monotonic()
             self.folder.update(**progress(self.experiment))
 
 
 def progress(run: Experiment) -> dict[str, Any]:
-    """Frames so far, and seconds of all attempts that count."""
+    """Return the frames so far, and the seconds of all attempts that the run builds on."""
     return {"frames": run.total_frames, "wall_time_s": round(run.total_time, 3)}
 
 
 def perform(
     path: Path, labels: Mapping[str, Any], settings: Mapping[str, Any], build: Build
 ) -> None:
-    """Run an experiment in its folder, unless it is done, or someone else is at it.
+    """Run an experiment in its folder, unless it is done or another process is working on it.
 
-    What was interrupted continues at its last checkpoint. What failed, or has no checkpoint,
-    begins again, and what it wrote is put aside.
+    An interrupted run continues from its last checkpoint. A run that failed, or that has no
+    checkpoint, starts again, and what it wrote is put aside.
 
     Args:
-        path: the folder.
-        labels: what to call the run in its record: task, algorithm, variant, label, seed and so on.
+        path: the run folder.
+        labels: what identifies the run in its record: task, algorithm, variant, label, seed and so
+            on.
         settings: the resolved configuration.
-        build: makes the experiment from the folder, a checkpoint or None, and callbacks.
+        build: function that makes the experiment from the run folder, a checkpoint (or None) and
+            callbacks.
 
     Raises:
-        FolderError: if the folder holds a broken record, or another run that is done or can be
-            continued.
-        Exception: what the experiment raises, after it is recorded.
+        FolderError: if the folder holds a broken record, or a run with other settings that is done
+            or can be continued.
+        Exception: whatever the experiment raises, after it has been recorded.
     """
     folder = RunFolder(path)
     with folder.locked() as free:
         if not free:
-            print(f"{path}: somebody else is at work on it; left alone")
+            print(f"{path}: another process is working on it; skipped")
             return
         done, checkpoint = folder.record().get("status") == "done", folder.checkpoint()
         if done or checkpoint:
             folder.refuse_other_settings(settings)
         if done:
-            print(f"{path}: done already, skipped")
+            print(f"{path}: already done; skipped")
             return
         folder.put_aside(checkpoint)
         folder.begin(settings, {**labels, "versions": versions(), "commit": commit()})

@@ -1,4 +1,4 @@
-"""Where numbers come from: versions, commit, machine, and the sizes of networks."""
+"""Where results come from: versions, commit, machine, and the sizes of networks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Of those installed packages that results depend on."""
+    """Return the versions of the installed packages that results depend on, by package."""
     found = {}
     for package in PACKAGES:
         try:
@@ -40,7 +40,10 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The git commit of the folder in use, ``+changes`` if files differ from it; None without."""
+    """Return the git commit of the working directory; None if there is no repository.
+
+    ``+changes`` follows the commit if files differ from it.
+    """
     head = _git("rev-parse", "HEAD")
     return None if head is None else head + ("+changes" if _git("status", "--porcelain") else "")
 
@@ -56,10 +59,10 @@ def _git(*arguments: str) -> str | None:
 
 
 def machine(device: str) -> dict[str, Any]:
-    """What a run is executed on.
+    """Describe the machine on which a run executes.
 
     Args:
-        device: that of training, for example ``cuda:0``.
+        device: training device, for example ``cuda:0``.
     """
     on_gpu = device.startswith("cuda") and torch.cuda.is_available()
     return {
@@ -72,10 +75,10 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def parameter_counts(run: Experiment) -> dict[str, dict[str, int]]:
-    """Trainable parameters of each group: of the policy, and of everything else, the critic.
+    """Count the trainable parameters of policy and critic, by group.
 
-    The critic's include the mixer of value-based algorithms and all members of an ensemble, but not
-    target networks.
+    Everything that is not the policy counts as the critic. This includes the mixer of value-based
+    algorithms and all members of an ensemble, but not target networks.
     """
     counts: dict[str, dict[str, int]] = {"policy": {}, "critic": {}}
     for group, optimizers in run.optimizers.items():

@@ -17,10 +17,10 @@ from benchmarl_hyper.running.episodes import info_metrics
 
 
 class ResultsWriter(JsonWriter):
-    """BenchMARL's JSON of one run, in one piece and without its maxima over single episodes.
+    """A writer of BenchMARL's JSON results, without their maxima over single episodes.
 
-    Evaluations that the file holds already are kept, so that a run may be continued.
-    ``absolute_metrics`` is empty until :meth:`write_absolute`.
+    The file is always written as a whole. Evaluations that it already holds are kept, so that a run
+    can be continued. ``absolute_metrics`` is empty until :meth:`write_absolute` is called.
     """
 
     def __init__(self, **kwargs: Any):
@@ -29,10 +29,10 @@ class ResultsWriter(JsonWriter):
             self.run_data.update(_entry(json.loads(self.path.read_text()), self.data))
 
     def write(self, total_frames: int, metrics: Mapping[str, Tensor], evaluation_step: int) -> None:
-        """Add values per episode to the evaluation at ``total_frames``, or begin one.
+        """Add values per episode to the evaluation at ``total_frames``, or begin an evaluation.
 
-        Nothing is overwritten: a second evaluation at the same frames, and one off the interval,
-        have the next free number.
+        Nothing is overwritten: a second evaluation at the same frames, or one off the interval,
+        gets the next free number.
         """
         while self._taken(evaluation_step, total_frames, metrics):
             evaluation_step += 1
@@ -41,7 +41,7 @@ class ResultsWriter(JsonWriter):
         self._save()
 
     def write_absolute(self, metrics: Mapping[str, Tensor]) -> None:
-        """Set the absolute metric: values per fresh episode of the best policy."""
+        """Set the absolute metric to values per fresh episode of the best policy."""
         self.run_data["absolute_metrics"] = {k: _shortest(values) for k, values in metrics.items()}
         self._save()
 
@@ -54,7 +54,7 @@ class ResultsWriter(JsonWriter):
 
 
 def _entry(recorded: Mapping[str, Any], like: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The run's part of recorded results: four levels down the keys of ``like``, or nothing."""
+    """Return the run's part of recorded results, four levels down the keys of ``like``, or {}."""
     for _ in range(4):
         ((key, like),) = like.items()
         recorded = recorded.get(key, {})
@@ -62,13 +62,13 @@ def _entry(recorded: Mapping[str, Any], like: Mapping[str, Any]) -> Mapping[str,
 
 
 class ResultsCallback(RunCallback):
-    """Record results under a label of one's own, with what the task says of an episode's end.
+    """Record results under a label, with what the task reports at the end of episodes.
 
-    BenchMARL keys its results by algorithm alone, so that two variants with one seed would
-    overwrite each other when their files are merged.
+    BenchMARL keys results only by algorithm, so two variants with the same seed would overwrite
+    each other when their files are merged.
 
     Args:
-        label: for example ``ippo_hypermarl_mlp``.
+        label: label of the run, for example ``ippo_hypermarl_mlp``.
     """
 
     def __init__(self, label: str):
@@ -76,7 +76,7 @@ class ResultsCallback(RunCallback):
         self.label = label
 
     def on_setup(self) -> None:
-        """Replace the experiment's JSON writer by one with the label."""
+        """Replace the experiment's JSON writer with one that uses the label."""
         run = self.experiment
         if run.config.create_json:
             run.logger.json_writer = ResultsWriter(
@@ -89,7 +89,7 @@ class ResultsCallback(RunCallback):
             )
 
     def on_evaluation_end(self, rollouts: list[TensorDictBase]) -> None:
-        """Add the metrics of the task, for example whether a battle was won."""
+        """Add the task's own metrics, for example whether a battle was won."""
         run = self.experiment
         metrics = info_metrics(rollouts)
         if run.config.create_json and metrics:
@@ -98,7 +98,7 @@ class ResultsCallback(RunCallback):
 
 
 def log_scalars(run: Any, stage: str, group: str, values: Mapping[str, float]) -> None:
-    """Log under ``<stage>/<group>``, and append to the run's diagnostics."""
+    """Log values under ``<stage>/<group>``, and append them to the run's diagnostics."""
     logged = {f"{stage}/{group}/{name}": value for name, value in values.items()}
     run.logger.log(logged, step=run.n_iters_performed)
     for name, value in values.items():
@@ -106,15 +106,15 @@ def log_scalars(run: Any, stage: str, group: str, values: Mapping[str, float]) -
 
 
 def record_matrix(run: Any, group: str, name: str, matrix: Tensor) -> None:
-    """Append a matrix with a row per agent to the run's diagnostics; nan becomes null."""
+    """Append a matrix with a row per agent to the run's diagnostics; nan and inf become null."""
     rows = [[_finite(value) for value in row] for row in _shortest(matrix)]
     _append(run, group, name, {"matrix": rows})
 
 
 def _shortest(values: Tensor) -> list[Any]:
-    """Numbers with the digits that tell them apart in their dtype, and no more.
+    """Return numbers with as many digits as their dtype needs to distinguish them.
 
-    ``tolist`` makes float64 of them, which has twice the digits of float32.
+    ``tolist`` alone converts to float64, whose decimals are twice as long as those of float32.
     """
     if not values.is_floating_point():
         return values.tolist()

@@ -1,4 +1,4 @@
-"""Back to a checkpoint: what came after it is taken out of the files of a run."""
+"""Back to a checkpoint: remove from the files of a run what came after it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarl_hyper.run_files import DIAGNOSTICS, write_whole
 
 
 def rewind(experiment: Path, checkpoint: Path) -> None:
-    """Take out of results, scalars and diagnostics what came after a checkpoint."""
+    """Remove from results, scalars and diagnostics what came after a checkpoint."""
     done = torch.load(checkpoint, map_location="cpu", mmap=True)["state"]
     frames, iterations = done["total_frames"], done["n_iters_performed"]
     results = experiment / f"{experiment.name}.json"
@@ -25,7 +25,7 @@ def rewind(experiment: Path, checkpoint: Path) -> None:
 
 
 def _until(results: Any, frames: int) -> Any:
-    """Results without evaluations after so many frames, and without an absolute metric."""
+    """Return results without evaluations after ``frames``, and without an absolute metric."""
     if not isinstance(results, dict):
         return results
     return {

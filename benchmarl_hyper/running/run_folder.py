@@ -1,4 +1,4 @@
-"""A run's folder: what it says of itself, who may write to it, and what earlier attempts left."""
+"""The run folder: its record, who may write to it, and what earlier attempts left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarl_hyper.run_files import ATTEMPTS, CONFIG, LOCK, RECORD, flat, writ
 from benchmarl_hyper.running.checkpoints import checkpoints_in
 from benchmarl_hyper.running.rewind import rewind
 
-# Settings that say where a run is executed and logged, and not what it computes
+# Settings that decide only where a run executes and logs, and not what it computes
 PLACES = {"name", "num_threads"} | {
     f"experiment.{key}"
     for key in (
@@ -32,18 +32,18 @@ PLACES = {"name", "num_threads"} | {
 
 
 class FolderError(ValueError):
-    """A folder holds what is not to be overwritten, and cannot be continued."""
+    """Raised if a run folder holds what must not be overwritten and cannot be continued."""
 
 
 class RunFolder:
     """The folder of one run, which explains itself.
 
-    ``run.json`` has its labels, status, progress, machine and versions; ``config.yaml`` the
-    resolved configuration. Beside them are BenchMARL's folder of the experiment, and in
-    ``attempts/<k>`` what the attempts before had written and this one does not build on.
+    ``run.json`` holds the run's labels, status, progress, machine and versions, and ``config.yaml``
+    its resolved configuration. Next to them are BenchMARL's folder of the experiment, and in
+    ``attempts/<k>`` what earlier attempts wrote and the current attempt does not build on.
 
     Args:
-        path: of the folder, which need not exist.
+        path: path of the folder, which need not exist.
     """
 
     def __init__(self, path: Path):
@@ -51,12 +51,15 @@ class RunFolder:
 
     @contextmanager
     def locked(self, timeout: float = 3) -> Iterator[bool]:
-        """Whether nobody else is at work here; as long as the block runs, no other may begin.
+        """Lock the folder for the duration of the block.
 
-        The operating system frees the lock when a process dies, however it dies.
+        The operating system releases the lock when the process dies, however it dies.
 
         Args:
-            timeout: seconds to wait for a reader of the status to step aside.
+            timeout: seconds to wait for the lock, which a reader of the status may hold briefly.
+
+        Yields:
+            True if this process holds the lock; False if another process is working on the run.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / LOCK)
@@ -71,55 +74,59 @@ class RunFolder:
             lock.release()
 
     def record(self) -> dict[str, Any]:
-        """What ``run.json`` says; empty without one.
+        """Return the content of ``run.json``; empty if there is no such file.
 
         Raises:
-            FolderError: if it is not JSON.
+            FolderError: if the file is not JSON.
         """
         file = self.path / RECORD
         try:
             return json.loads(file.read_text()) if file.is_file() else {}
         except ValueError as error:
             raise FolderError(
-                f"{file} is not JSON ({error}); if its run is of no use, remove the folder"
+                f"{file} is not JSON ({error}); if you do not need its run, remove the folder"
             ) from error
 
     def update(self, **facts: Any) -> None:
-        """Write facts into ``run.json``, with the time."""
+        """Write facts to ``run.json``, with the time."""
         self._write({**self.record(), **facts})
 
     def begin(self, settings: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-        """Write the configuration and the first facts of an attempt."""
+        """Begin an attempt: write its configuration and its first facts."""
         write_whole(self.path / CONFIG, yaml.safe_dump(dict(settings), sort_keys=False))
         attempts = self.record().get("attempts", 0) + 1
         started = {"status": "running", "error": None, "attempts": attempts, "started": now()}
         self._write({**facts, **started})
 
     def checkpoint(self) -> Path | None:
-        """Where to continue an interrupted run; None if it has failed, or has no checkpoint."""
+        """Return the checkpoint from which an interrupted run continues.
+
+        None if the run was not interrupted, or if it has no checkpoint.
+        """
         if self.record().get("status") != "running":
             return None
         found = [file for folder in self._experiments() for file in _checkpoints(folder)]
         return found[-1] if found else None
 
     def refuse_other_settings(self, settings: Mapping[str, Any]) -> None:
-        """Raise a :class:`FolderError` that names what differs from the run in here."""
+        """Raise a :class:`FolderError` if the folder's run has other settings, and name them."""
         old = _computed(yaml.safe_load((self.path / CONFIG).read_text()))
         new = _computed(settings)
         differ = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
         if differ:
             changes = "; ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in differ[:8])
             raise FolderError(
-                f"{self.path} holds a run with other settings ({changes}). Give this one another "
-                "label, for example 'label=${hydra:runtime.choices.variant}_lr${experiment.lr}', "
-                "or put it elsewhere with name=<folder>"
+                f"{self.path} holds a run with other settings ({changes}). Give the new run "
+                "another label, for example "
+                "'label=${hydra:runtime.choices.variant}_lr${experiment.lr}', or another folder "
+                "with name=<folder>"
             )
 
     def put_aside(self, checkpoint: Path | None) -> None:
-        """Keep what the last attempt wrote in ``attempts``, and undo what a resumed run will redo.
+        """Keep what the last attempt wrote in ``attempts``, and undo what the next will repeat.
 
         Args:
-            checkpoint: where the run will continue; None for the beginning.
+            checkpoint: checkpoint from which the run will continue; None if it starts again.
         """
         for experiment in self._experiments():
             target = self.path / ATTEMPTS / str(self.record().get("attempts", 0)) / experiment.name
@@ -138,7 +145,7 @@ class RunFolder:
 
 
 def _copy(experiment: Path, target: Path) -> None:
-    """Once, and as a whole: a second one would copy what has been undone since."""
+    """Copy only once, and as a whole: a second copy would lack what has been undone since."""
     if not target.exists():
         part = target.with_name(f".{target.name}.part")
         ignored = shutil.ignore_patterns("checkpoints")
@@ -151,7 +158,7 @@ def _checkpoints(experiment: Path) -> list[Path]:
 
 
 def _computed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that decide what is computed, by dotted key."""
+    """Return the settings that decide what is computed, by dotted key."""
     return {
         key: value
         for key, value in flat(settings).items()
@@ -160,5 +167,5 @@ def _computed(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def now() -> str:
-    """The time in UTC, to the second."""
+    """Return the current time in UTC, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")

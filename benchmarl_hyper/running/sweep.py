@@ -1,4 +1,4 @@
-"""A sweep as a whole: which runs it is made of, and how many of them have failed."""
+"""A whole sweep: which runs it consists of, and how many of them have failed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarl_hyper.terminal import last_line
 
 
 class SweepCallback(Callback):
-    """Hydra callback: write down what is planned, and say at the end what has failed."""
+    """A Hydra callback that records what is planned, and reports at the end what has failed."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Write the overrides of each job to ``plan.json``, for ``benchmarl_hyper.status``."""
@@ -27,16 +27,16 @@ class SweepCallback(Callback):
         folder.mkdir(parents=True, exist_ok=True)
         parameters = config.hydra.sweeper.get("params") or {}
         arguments = [f"{key}={value}" for key, value in parameters.items()]
-        typed = OmegaConf.to_container(config.hydra.overrides.task)  # interpolations as they are
+        typed = OmegaConf.to_container(config.hydra.overrides.task)  # keeps interpolations
         plan = jobs([*arguments, *cast(list, typed)])
         write_whole(folder / PLAN, json.dumps(plan, indent=1))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Raise ``SystemExit`` if a run of this plan has failed, or a record cannot be read."""
+        """Raise ``SystemExit`` if a run of this plan has failed, or if a record cannot be read."""
         folder = Path(config.hydra.sweep.dir)
         try:
             plan, found = read_plan(folder), records(folder)
-        except FolderError as error:  # of which Hydra would make a warning
+        except FolderError as error:  # Hydra would turn it into a warning
             raise SystemExit(f"error: {error}") from error
         states = {path: record["status"] for path, record in found.items() if planned(record, plan)}
         failed = [path for path, status in states.items() if status == "failed"]
@@ -47,11 +47,11 @@ class SweepCallback(Callback):
 
 
 def jobs(arguments: Sequence[str]) -> list[list[str]]:
-    """The overrides of each job of Hydra's basic sweeper, sorted.
+    """Return the sorted overrides of each job that Hydra's basic sweeper makes.
 
     Args:
-        arguments: overrides, of which some may be sweeps such as ``seed=0,1``; of two for one key,
-            the last one counts.
+        arguments: overrides, some of which may be sweeps such as ``seed=0,1``. If a key occurs
+            twice, its last override counts.
     """
     choices: dict[str, list[str]] = {}
     for override in OverridesParser.create().parse_overrides(list(arguments)):
@@ -66,13 +66,13 @@ def jobs(arguments: Sequence[str]) -> list[list[str]]:
 
 
 def read_plan(folder: Path) -> list[list[str]]:
-    """The jobs of a folder's latest sweep; none if there was none."""
+    """Return the jobs of a folder's latest sweep; empty if there was no sweep."""
     file = folder / PLAN
     return json.loads(file.read_text()) if file.is_file() else []
 
 
 def records(folder: Path) -> dict[Path, dict[str, Any]]:
-    """What the runs below a folder say of themselves, by the run's folder.
+    """Return the records of all runs below a folder, by run folder.
 
     Raises:
         FolderError: if a record is not JSON.
@@ -81,5 +81,5 @@ def records(folder: Path) -> dict[Path, dict[str, Any]]:
 
 
 def planned(record: dict[str, Any], plan: Sequence[Sequence[str]]) -> bool:
-    """Whether a run is one of these jobs."""
+    """Return whether a run is one of the jobs of a plan."""
     return sorted(record["overrides"]) in plan

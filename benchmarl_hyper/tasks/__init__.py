@@ -1,4 +1,4 @@
-"""The paper's scenarios as BenchMARL tasks, one family per file."""
+"""The paper's environments as BenchMARL tasks, one family per file."""
 
 from benchmarl_hyper.tasks.base import FamilyTask
 from benchmarl_hyper.tasks.bps import BpsTask

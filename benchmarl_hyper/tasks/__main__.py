@@ -15,7 +15,10 @@ HEADER = ["task", "agents", "observation", "actions", "steps", "extra", "install
 
 
 def row(task: FamilyTask) -> list[str]:
-    """What the task's environment says of itself; dashes where its packages are missing."""
+    """Return a task's row of the table, as its environment describes it.
+
+    If the packages of the task are missing, the cells that need them are dashes.
+    """
     task_class, team = task.associated_class(), task.get_task()
     name = f"{team.family}/{task.name.lower()}"
     extra = getattr(task_class, "extra", "-")
@@ -33,15 +36,18 @@ def row(task: FamilyTask) -> list[str]:
 
 
 def main(families: Sequence[str]) -> None:
-    """Print a table of all tasks, or of some families.
+    """Print a table of tasks.
+
+    Args:
+        families: names of the families to list; empty for all.
 
     Raises:
-        SystemExit: for an unknown family, with the known ones.
+        SystemExit: if a family is unknown; the message lists the known ones.
     """
     known = {task.associated_class().family for task in TASKS}
     if unknown := set(families) - known:
         raise SystemExit(
-            f"unknown family {', '.join(sorted(unknown))}; the known ones are "
+            f"unknown family {', '.join(sorted(unknown))}; the known families are "
             f"{', '.join(sorted(known))}"
         )
     chosen = [task for task in TASKS if task.associated_class().family in (families or known)]

@@ -1,4 +1,4 @@
-"""What our tasks share: checked values, packages that may be missing, BenchMARL's view of them."""
+"""Base classes of our tasks: checked values, optional packages, and BenchMARL's interface."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from benchmarl_hyper.tasks.team_env import GROUP, TeamEnv
 class FamilyClass(TaskClass):
     """A task whose values are checked and whose packages may be missing.
 
-    A family sets the class attributes and writes ``make_env``.
+    A family sets the class attributes and implements ``make_env``.
 
     Args:
-        name: the task's, in capitals.
-        config: every field of ``config_class``.
+        name: the task's name, in capitals.
+        config: a value for every field of the task's config class.
 
     Raises:
-        ValueError: for unknown or missing keys, and for values that the config class refuses.
+        ValueError: if keys are unknown or missing, or if the config class refuses a value.
     """
 
-    family: ClassVar[str]  # the folder of its YAML
-    extra: ClassVar[str]  # of this package, which installs ``modules``
+    family: ClassVar[str]  # also the name of the folder with the family's YAML files
+    extra: ClassVar[str]  # the extra of this package that installs ``modules``
     modules: ClassVar[tuple[str, ...]] = ()
-    config_type: ClassVar[type]  # where one dataclass types all of the family's tasks
+    config_type: ClassVar[type]  # set it where one dataclass types all tasks of the family
 
     def __init__(self, name: str, config: dict[str, Any]):
         config_class = self.config_class(name)
@@ -47,30 +47,30 @@ class FamilyClass(TaskClass):
             )
         if missing := known - config.keys():
             raise ValueError(
-                f"{label} needs a value for {', '.join(sorted(missing))}; get_task of its enum "
-                "fills in what is shipped"
+                f"{label} needs a value for {', '.join(sorted(missing))}; use get_task of "
+                "the task's enum, which fills in the shipped values"
             )
         super().__init__(name, asdict(config_class(**config)))
 
     @classmethod
     def config_class(cls, name: str) -> type:
-        """The dataclass that types the values of the task with this name."""
+        """Return the dataclass that types the values of the task with this name."""
         return cls.config_type
 
     @abstractmethod
     def make_env(
         self, num_envs: int, continuous_actions: bool, seed: int | None, device: DEVICE_TYPING
     ) -> EnvBase:
-        """The batch of environments."""
+        """Build ``num_envs`` environments as one batched environment."""
 
     @classmethod
     def env_name(cls) -> str:
-        """The family's name."""
+        """Return the family's name, which results record as the environment."""
         return cls.family
 
     @classmethod
     def installed(cls) -> bool:
-        """Whether the packages that the environments need are there."""
+        """Return whether the packages that the environments need are installed."""
         return all(find_spec(module) is not None for module in cls.modules)
 
     def get_env_fun(
@@ -80,21 +80,24 @@ class FamilyClass(TaskClass):
         seed: int | None,
         device: DEVICE_TYPING,
     ) -> Callable[[], EnvBase]:
-        """A function that makes the batch of environments.
+        """Return a function that builds the batched environment.
 
         Raises:
-            ImportError: if a package is missing, with the extra that installs it.
+            ImportError: if a package is missing; the message names the extra that installs it.
         """
         if not self.installed():
             raise ImportError(
-                f"tasks of '{self.family}' need {' and '.join(self.modules)}: "
+                f"tasks of '{self.family}' need {' and '.join(self.modules)}; run: "
                 f"pip install 'benchmarl-hyper[{self.extra}]'"
             )
         return lambda: self.make_env(num_envs, continuous_actions, seed, device)
 
 
 class TeamClass(FamilyClass):
-    """A task on a :class:`TeamEnv` that is made of the config and the arguments of its base."""
+    """A task whose environment is a :class:`TeamEnv`.
+
+    ``env_type`` is called with the task's config and with ``num_envs``, ``seed`` and ``device``.
+    """
 
     env_type: ClassVar[Callable[..., TeamEnv]]
     continuous: ClassVar[bool] = False
@@ -103,49 +106,52 @@ class TeamClass(FamilyClass):
     def make_env(
         self, num_envs: int, continuous_actions: bool, seed: int | None, device: DEVICE_TYPING
     ) -> TeamEnv:
-        """The batch of environments."""
+        """Build the batched environment from the task's config."""
         config = self.config_class(self.name)(**self.config)
         return type(self).env_type(config, num_envs=num_envs, seed=seed, device=device)
 
     def supports_continuous_actions(self) -> bool:
-        """As the family's environments."""
+        """Return whether the family's environments have continuous actions."""
         return self.continuous
 
     def supports_discrete_actions(self) -> bool:
-        """As the family's environments."""
+        """Return whether the family's environments have discrete actions."""
         return not self.continuous
 
     def max_steps(self, env: EnvBase) -> int:
-        """The horizon."""
+        """Return the horizon: the number of steps after which an episode is truncated."""
         return env.horizon
 
     def has_render(self, env: EnvBase) -> bool:
-        """Whether the family's environments draw themselves."""
+        """Return whether the family's environments can be rendered."""
         return self.rendered
 
     def group_map(self, env: EnvBase) -> dict[str, list[str]]:
-        """One group."""
+        """Return the names of the agents, all in one group."""
         return {GROUP: [f"agent_{i}" for i in range(env.n_agents)]}
 
     def observation_spec(self, env: EnvBase) -> Composite:
-        """The agents' observations."""
+        """Return the spec of the agents' observations."""
         return _select(env, "observation")
 
     def action_mask_spec(self, env: EnvBase) -> Composite | None:
-        """The agents' action masks, where there are some."""
+        """Return the spec of the agents' action masks; None for tasks without masks."""
         return _select(env, "action_mask")
 
     def state_spec(self, env: EnvBase) -> Composite | None:
-        """The global state, where there is one."""
+        """Return the spec of the global state; None for tasks without one."""
         spec = env.full_observation_spec_unbatched
         return Composite(state=spec["state"].clone()) if "state" in spec else None
 
     def info_spec(self, env: EnvBase) -> None:
-        """BenchMARL wants info per group; ours is per environment, and logged all the same."""
+        """Return None, because BenchMARL expects info per group and ours is per environment.
+
+        Our info is logged all the same.
+        """
         return None
 
     def action_spec(self, env: EnvBase) -> Composite:
-        """The agents' actions."""
+        """Return the spec of the agents' actions."""
         return env.full_action_spec_unbatched
 
 
@@ -157,13 +163,16 @@ def _select(env: EnvBase, key: str) -> Composite | None:
 
 
 class FamilyTask(Task):
-    """Base of the enums of tasks: their YAML is ours, and may be overridden in part."""
+    """Base class of the enums of tasks, whose values this package ships as YAML files.
+
+    Both methods accept values that override some or all of the shipped ones.
+    """
 
     def get_task(self, config: dict[str, Any] | None = None) -> FamilyClass:
-        """The task with the shipped values, and those of ``config`` over them."""
+        """Return the task with the shipped values, overridden by those of ``config``."""
         shipped = read_yaml(CONF / "task" / self.env_name() / f"{self.name.lower()}.yaml")
         return self.associated_class()(self.name, {**shipped, **(config or {})})
 
     def get_from_yaml(self, path: str | None = None) -> FamilyClass:
-        """The task with the shipped values, and those of a YAML file over them."""
+        """Return the task with the shipped values, overridden by those of a YAML file."""
         return self.get_task(read_yaml(Path(path)) if path is not None else None)

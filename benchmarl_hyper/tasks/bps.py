@@ -1,4 +1,4 @@
-"""Blind-Particle Spread: agents must find their group's landmark, and nobody sees its group."""
+"""Blind-Particle Spread: agents must find their group's landmark without seeing their group."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarl_hyper.tasks.team_env import TeamEnv
 
 TIME_STEP, DAMPING, FORCE = 0.1, 0.25, 5.0
 MOVES = ((0.0, 0.0), (-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))
-PICTURE, VISIBLE = 256, 4.0  # pixels, and the coordinate at a picture's border
+PICTURE, VISIBLE = 256, 4.0  # side of a picture in pixels; coordinate at its border
 
 
 @dataclass
@@ -23,13 +23,14 @@ class BpsConfig:
     """Values of Blind-Particle Spread (Christianos et al., arXiv 2102.07475; HyperMARL's sizes).
 
     Attributes:
-        groups: number of agents in each hidden group; one landmark per group.
-        horizon: steps of an episode.
-        local_ratio: weight of an agent's own distance in its reward.
-        shuffle_obs: whether each group sees the entries of its observation in an order of its own.
+        groups: number of agents in each hidden group; each group has one landmark.
+        horizon: number of steps of an episode.
+        local_ratio: weight ``w`` of the reward ``-w * d``, where ``d`` is the agent's distance to
+            its group's landmark.
+        shuffle_obs: whether each group sees the entries of its observations in its own order.
 
     Raises:
-        ValueError: for a group or a horizon that is not positive.
+        ValueError: if there are no groups, or if a group or the horizon is not positive.
     """
 
     groups: list[int]
@@ -45,11 +46,11 @@ class BpsConfig:
 
 
 class BpsEnv(TeamEnv):
-    """Point masses with velocity; nobody sees the own group, nobody collides.
+    """Point masses with a velocity, which do not collide and do not see their own group.
 
     Args:
-        config: the scenario.
-        **kwargs: see :class:`TeamEnv`.
+        config: the task's values.
+        **kwargs: ``num_envs``, ``seed`` and ``device`` of :class:`TeamEnv`.
     """
 
     def __init__(self, config: BpsConfig, **kwargs: Any):
@@ -92,7 +93,11 @@ class BpsEnv(TeamEnv):
         return -self.config.local_ratio * distance, None
 
     def render(self, mode: str = "rgb_array") -> Any:
-        """The first environment: landmarks as large squares, agents as small ones, by group."""
+        """Return a picture of the first environment, ``[PICTURE, PICTURE, 3]`` of ``uint8``.
+
+        Landmarks are large squares. Agents are small squares in a darker shade of the colour of
+        their group's landmark.
+        """
         picture = canvas(PICTURE, PICTURE)
         colours = palette(len(self.config.groups))
         draw_squares(picture, _pixels(self.landmark[0]), colours, radius=7)
@@ -101,14 +106,14 @@ class BpsEnv(TeamEnv):
 
 
 def _orders(n_groups: int, n_features: int) -> Tensor:
-    """A fixed order of the features per group, ``[n_groups, n_features]``."""
+    """Return a fixed order of the features for each group, ``[n_groups, n_features]``."""
     return torch.tensor(
         [random.Random(group).sample(range(n_features), n_features) for group in range(n_groups)]
     )
 
 
 def _pixels(position: Tensor) -> Tensor:
-    """Rows and columns of positions ``[n, 2]``; up is up."""
+    """Return the rows and columns of positions ``[n, 2]``; larger y is further up."""
     x, y = (PICTURE / 2 * (1 + position.cpu() * torch.tensor([1.0, -1.0]) / VISIBLE)).long().T
     return torch.stack([y, x], dim=-1)
 
@@ -123,7 +128,7 @@ class BpsClass(TeamClass):
 
 
 class BpsTask(FamilyTask):
-    """15 agents in 3 groups; 30 agents in 3, in 5, and in 5 of different sizes."""
+    """15 agents in 3 groups; 30 agents in 3 groups, in 5, and in 5 of different sizes."""
 
     BPS_1 = None
     BPS_2 = None
@@ -132,5 +137,5 @@ class BpsTask(FamilyTask):
 
     @staticmethod
     def associated_class() -> type[BpsClass]:
-        """The task."""
+        """Return the class of these tasks."""
         return BpsClass

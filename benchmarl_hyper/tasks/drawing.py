@@ -1,4 +1,4 @@
-"""Small pictures of environments, without a graphics library."""
+"""Small pictures of environments, drawn without a graphics library."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from torch import Tensor
 
 
 def palette(n: int) -> Tensor:
-    """``n`` colours that are easy to tell apart, ``[n, 3]`` of ``uint8``."""
+    """Return ``n`` clearly different colours, ``[n, 3]`` of ``uint8``."""
     colours = [colorsys.hsv_to_rgb(i / n, 0.75, 0.9) for i in range(n)]
     return (torch.tensor(colours) * 255).to(torch.uint8)
 
 
 def canvas(height: int, width: int) -> Tensor:
-    """A white picture ``[height, width, 3]`` of ``uint8``."""
+    """Return a white picture, ``[height, width, 3]`` of ``uint8``."""
     return torch.full((height, width, 3), 255, dtype=torch.uint8)
 
 
 def draw_squares(picture: Tensor, centres: Tensor, colours: Tensor, radius: int) -> None:
-    """Draw squares into a picture, in place; what lies outside is cut.
+    """Draw squares into a picture, in place; parts outside the picture are cut off.
 
     Args:
-        picture: ``[height, width, 3]``.
-        centres: row and column of each square, ``[n, 2]``, whole numbers.
-        colours: ``[n, 3]``.
+        picture: the picture, ``[height, width, 3]``.
+        centres: row and column of each square's centre, whole numbers ``[n, 2]``.
+        colours: colour of each square, ``[n, 3]``.
         radius: half a side, in pixels.
     """
     for (row, column), colour in zip(centres.tolist(), colours, strict=True):

@@ -1,4 +1,4 @@
-"""Specialisation and Synchronisation: matrix games that reward being different, or alike."""
+"""Specialisation and Synchronisation: matrix games that reward acting differently, or alike."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from benchmarl_hyper.tasks.drawing import canvas, draw_squares, palette
 from benchmarl_hyper.tasks.team_env import TeamEnv
 
 GAMES = ("specialisation", "synchronisation")
-CELL = 16  # pixels
+CELL = 16  # side of a cell in pixels
 
 
 @dataclass
 class GameConfig:
-    """Values of a game (HyperMARL, arXiv 2412.04233).
+    """Values of a matrix game (HyperMARL, arXiv 2412.04233).
 
     Attributes:
         game: ``specialisation`` pays ``1 / c`` to an agent whose action was chosen by ``c`` agents,
             itself included; ``synchronisation`` pays ``1 / (n_agents - c + 1)``.
         n_agents: number of agents.
-        num_actions: number of actions; None for as many as agents.
-        temporal: whether agents see the previous joint action and play on; else one shot.
-        horizon: steps of an episode of the temporal game.
+        num_actions: number of actions; None for as many as there are agents.
+        temporal: whether agents play repeatedly and see the previous joint action; if False, an
+            episode is a single step with a constant observation.
+        horizon: number of steps of an episode of the temporal game.
 
     Raises:
-        ValueError: for an unknown game, or numbers that are not positive.
+        ValueError: if the game is unknown, or if a number is not positive.
     """
 
     game: str
@@ -49,13 +50,16 @@ class GameConfig:
 
 
 class GameEnv(TeamEnv):
-    """Every agent sees the previous joint action: one-hot, flattened, all -1 at the first step.
+    """A matrix game in which every agent sees the previous joint action.
 
-    There is no early end. ``info`` says whether the last joint action was the best there is.
+    The joint action is one-hot and flattened, ``[N * K]`` for ``K`` actions, and all entries are -1
+    at the first step. It is also the global state. Without ``temporal``, both are a constant.
+    Episodes do not end early. ``converged`` in ``info`` says whether the last actions were all
+    different (specialisation) or all equal (synchronisation).
 
     Args:
-        config: the game.
-        **kwargs: see :class:`TeamEnv`.
+        config: the task's values.
+        **kwargs: ``num_envs``, ``seed`` and ``device`` of :class:`TeamEnv`.
     """
 
     def __init__(self, config: GameConfig, **kwargs: Any):
@@ -92,7 +96,7 @@ class GameEnv(TeamEnv):
         return 1 / (self.n_agents - counts + 1), None
 
     def _counts(self) -> Tensor:
-        """How many agents chose what this one chose, itself included: ``[B, N]``."""
+        """Return how many agents chose each agent's action, itself included, ``[B, N]``."""
         same = self.previous.unsqueeze(-1) == self.previous.unsqueeze(-2)
         return same.sum(-1)
 
@@ -108,7 +112,11 @@ class GameEnv(TeamEnv):
         return torch.where(started, actions, -1.0).flatten(1)
 
     def render(self, mode: str = "rgb_array") -> Any:
-        """The first environment's last joint action: a row per agent, a column per action."""
+        """Return a picture of the first environment's last joint action.
+
+        The picture is ``[N * CELL, K * CELL, 3]`` of ``uint8``, with a row of cells per agent and a
+        column per action.
+        """
         picture = canvas(self.n_agents * CELL, self.n_actions * CELL)
         agents = torch.arange(self.n_agents)
         chosen = self.previous[0].cpu()
@@ -127,7 +135,7 @@ class GamesClass(TeamClass):
 
 
 class GamesTask(FamilyTask):
-    """The games of 2, 4, 8 and 16 agents."""
+    """Both games with 2, 4, 8 and 16 agents."""
 
     SPECIALISATION_2 = None
     SPECIALISATION_4 = None
@@ -140,5 +148,5 @@ class GamesTask(FamilyTask):
 
     @staticmethod
     def associated_class() -> type[GamesClass]:
-        """The task."""
+        """Return the class of these tasks."""
         return GamesClass

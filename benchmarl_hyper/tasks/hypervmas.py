@@ -1,4 +1,4 @@
-"""Dispersion and Navigation of VMAS as the paper uses them."""
+"""VMAS's Dispersion and Navigation, as the paper uses them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarl_hyper.tasks.base import FamilyClass, FamilyTask
 
 @dataclass
 class _ScenarioConfig:
-    """What every scenario has.
+    """Values that both VMAS scenarios have.
 
     Attributes:
-        scenario: the scenario's name in VMAS.
+        scenario: VMAS's name of the scenario.
         continuous_actions: whether actions may be continuous; they may always be discrete.
-        max_steps: steps until an episode ends.
+        max_steps: maximum number of steps of an episode.
         n_agents: number of agents.
     """
 
@@ -30,13 +30,13 @@ class _ScenarioConfig:
 
 @dataclass
 class DispersionConfig(_ScenarioConfig):
-    """Agents start at one point and must each find food of their own.
+    """Values of Dispersion: agents start at one point and must each find food of their own.
 
     Attributes:
         n_food: number of food items.
-        food_radius: how near is near enough.
-        share_reward: whether food that one finds pays everybody.
-        penalise_by_time: whether every step costs.
+        food_radius: radius of a food item; an agent eats it by touching it.
+        share_reward: whether every agent is rewarded for food that any agent eats.
+        penalise_by_time: whether an agent's reward is -0.01 at steps where it would be 0.
     """
 
     n_food: int
@@ -47,19 +47,23 @@ class DispersionConfig(_ScenarioConfig):
 
 @dataclass
 class NavigationConfig(_ScenarioConfig):
-    """Agents travel to goals, which some of them share.
+    """Values of Navigation: agents travel to goals, which some of them may share.
 
     Attributes:
-        agents_with_same_goal: the first so many agents share one goal, the others have their own.
-        split_goals: whether the other half shares a second goal.
-        observe_all_goals: whether agents see all goals, in one order for everybody.
-        shared_rew: whether progress pays everybody.
+        agents_with_same_goal: number of agents, from the first, that share one goal; every other
+            agent has its own goal.
+        split_goals: whether the other half of the agents shares a second goal.
+        observe_all_goals: whether every agent sees all goals, in the same order for all agents; if
+            False, each agent sees only its own goal.
+        shared_rew: whether every agent is rewarded for the progress of all agents.
         collisions: whether agents collide.
-        agent_radius: size of an agent.
-        lidar_range: range of the sensor for collisions.
+        agent_radius: radius of an agent.
+        lidar_range: range of the sensor that detects other agents, which agents have only if they
+            collide.
 
     Raises:
-        ValueError: if more agents share a goal than there are, or agents with one goal collide.
+        ValueError: if ``agents_with_same_goal`` is not between 1 and ``n_agents``, or if agents
+            that share a goal collide.
     """
 
     agents_with_same_goal: int
@@ -78,13 +82,13 @@ class NavigationConfig(_ScenarioConfig):
             )
         if self.agents_with_same_goal > 1 and self.collisions:
             raise ValueError(
-                f"agents_with_same_goal={self.agents_with_same_goal} needs collisions=False: "
-                "agents that collide cannot all reach one goal"
+                f"agents_with_same_goal={self.agents_with_same_goal} needs collisions=False, "
+                "because agents that collide cannot all reach one goal"
             )
 
 
 class HyperVmasClass(FamilyClass, VmasClass):
-    """BenchMARL's VMAS task, with the scenario's name among its values."""
+    """BenchMARL's VMAS task, with VMAS's name of the scenario among its values."""
 
     family = "hypervmas"
     extra = "vmas"
@@ -92,17 +96,17 @@ class HyperVmasClass(FamilyClass, VmasClass):
 
     @classmethod
     def config_class(cls, name: str) -> type[_ScenarioConfig]:
-        """By the scenario, with which the task's name begins."""
+        """Return the config class of the VMAS scenario with which the task's name begins."""
         return DispersionConfig if name.lower().startswith("dispersion") else NavigationConfig
 
     def supports_continuous_actions(self) -> bool:
-        """As configured: the paper's Dispersion is discrete."""
+        """Return ``continuous_actions`` of the config; the paper's Dispersion is discrete."""
         return self.config["continuous_actions"]
 
     def make_env(
         self, num_envs: int, continuous_actions: bool, seed: int | None, device: DEVICE_TYPING
     ) -> VmasEnv:
-        """The batch of environments."""
+        """Build ``num_envs`` environments as one batched environment."""
         return VmasEnv(
             num_envs=num_envs,
             seed=seed,
@@ -114,7 +118,10 @@ class HyperVmasClass(FamilyClass, VmasClass):
 
 
 class HyperVmasTask(FamilyTask):
-    """Dispersion of 4 agents; Navigation to different goals, to one, and half and half."""
+    """Dispersion with 4 agents, and Navigation with 2, 4 and 8.
+
+    The goals of Navigation are different, the same for all agents, or the same for half of them.
+    """
 
     DISPERSION_4 = None
     NAVIGATION_2_DIFFERENT = None
@@ -128,5 +135,5 @@ class HyperVmasTask(FamilyTask):
 
     @staticmethod
     def associated_class() -> type[HyperVmasClass]:
-        """The task."""
+        """Return the class of these tasks."""
         return HyperVmasClass

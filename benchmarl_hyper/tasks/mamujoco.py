@@ -1,4 +1,4 @@
-"""Multi-agent MuJoCo: bodies whose actuators are divided among a team."""
+"""Multi-agent MuJoCo: the actuators of a body are divided among a team."""
 
 from __future__ import annotations
 
@@ -32,20 +32,22 @@ class MamujocoConfig:
 
     Attributes:
         scenario: gymnasium-robotics' name of the body.
-        agent_conf: gymnasium-robotics' name of a division of its actuators, often agents x
-            actuators; besides those, ``17x1`` gives each actuator of the humanoid to an agent.
+        agent_conf: gymnasium-robotics' name of a division of the body's actuators, often
+            ``<agents>x<actuators per agent>``. In addition to gymnasium-robotics' own names,
+            ``17x1`` gives each actuator of the humanoid to an agent.
         version: gymnasium's version of the body, ``v5`` or ``v4``.
-        obs_mode: ``full`` shows the whole body state to every agent; ``local`` shows what
-            gymnasium-robotics chooses for an agent, padded with zeros to the longest.
-        agent_obsk: how many joints further than its own an agent sees where ``local``.
-        standardise: whether every observation, without padding, and the state are moved and scaled
-            to mean 0 and standard deviation 1 over their entries.
-        use_contact_forces: for Ant in v4, whether contact forces count in state and reward; in v5
-            they always do.
-        horizon: steps until an episode is truncated.
+        obs_mode: ``full`` shows the whole body state to every agent; ``local`` shows each agent
+            what gymnasium-robotics selects for it, padded with zeros to the longest observation.
+        agent_obsk: in ``local`` mode, how many joints beyond its own an agent sees.
+        standardise: whether each observation (without its padding) and the state are shifted and
+            scaled to mean 0 and standard deviation 1 over their entries.
+        use_contact_forces: for Ant in v4, whether contact forces are part of the state and of the
+            reward; in v5 they always are.
+        horizon: number of steps after which an episode is truncated.
 
     Raises:
-        ValueError: for unknown names, numbers out of range, and values that exclude each other.
+        ValueError: if a name is unknown, if a number is out of range, or if values exclude each
+            other.
     """
 
     scenario: str
@@ -67,24 +69,27 @@ class MamujocoConfig:
         if self.horizon < 1:
             raise ValueError(f"horizon must be positive, got {self.horizon}")
         if self.version == "v4" and (self.obs_mode == "local" or self.scenario == SWIMMER):
-            raise ValueError(f"version 'v4' has no 'local' views and no {SWIMMER}; set version=v5")
+            raise ValueError(
+                f"version 'v4' has no obs_mode 'local' and no scenario '{SWIMMER}'; set version=v5"
+            )
         if self.use_contact_forces and (self.scenario, self.version) != ("Ant", "v4"):
             raise ValueError(
-                f"use_contact_forces is for scenario 'Ant' in version 'v4', got {self.scenario!r} "
-                f"in {self.version!r}; set use_contact_forces=False"
+                "use_contact_forces=True is only for scenario 'Ant' in version 'v4', got "
+                f"{self.scenario!r} in {self.version!r}; set use_contact_forces=False"
             )
 
 
 class MamujocoEnv(TeamEnv):
-    """Every agent gets the body's reward; an episode is terminated where the body's is.
+    """Bodies whose actuators are controlled by a team of agents.
 
-    An agent's action has an entry for each actuator of its part, in the part's order; agents with
-    fewer actuators than others have further entries of no effect.
+    Every agent receives the body's reward. An episode is terminated when the body's own episode is.
+    An agent's action has one entry per actuator of its part, in the part's order. Agents with fewer
+    actuators than others have additional entries that have no effect.
 
     Args:
-        config: the body and its team.
-        num_envs: ``B``, the number of bodies, which take their steps one after the other.
-        **kwargs: see :class:`TeamEnv`.
+        config: the task's values.
+        num_envs: number of bodies, ``B``; they are stepped one after the other.
+        **kwargs: ``seed`` and ``device`` of :class:`TeamEnv`.
     """
 
     def __init__(self, config: MamujocoConfig, num_envs: int, **kwargs: Any):
@@ -147,31 +152,31 @@ class MamujocoEnv(TeamEnv):
         return layer_norm(vectors, vectors.shape[-1:], eps=1e-8)
 
     def render(self, mode: str = "rgb_array") -> Any:
-        """The first environment's body, ``[PIXELS, PIXELS, 3]`` of ``uint8``.
+        """Return a picture of the first environment's body, ``[PIXELS, PIXELS, 3]`` of ``uint8``.
 
         Raises:
-            RuntimeError: if MuJoCo finds no OpenGL.
+            RuntimeError: if MuJoCo finds no OpenGL that it can use.
         """
         if sys.platform == "linux" and "DISPLAY" not in os.environ:
             os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo's own default needs a display
         try:
             return self.bodies[0].mujoco_renderer.render(mode).copy()
-        except Exception as error:  # each OpenGL backend fails with an exception of its own
+        except Exception as error:  # each OpenGL backend raises an exception of its own
             raise RuntimeError(
                 f"MuJoCo cannot draw with MUJOCO_GL={os.environ.get('MUJOCO_GL')}; set it to egl, "
-                "osmesa or glfw (with a display), whichever is installed, or set "
+                "osmesa or glfw (which needs a display), whichever is installed, or set "
                 "experiment.render=False"
             ) from error
 
     def close(self, **kwargs: Any) -> None:
-        """Free the bodies and the renderer."""
+        """Close the bodies and their renderers."""
         for body in self.bodies:
             body.close()
         super().close(**kwargs)
 
 
 def _body(config: MamujocoConfig) -> Any:
-    """The body as an environment of gymnasium, without a time limit."""
+    """Return the body as a gymnasium environment without a time limit."""
     import gymnasium
     from gymnasium_robotics.envs.multiagent_mujoco.many_segment_swimmer import gen_asset
 
@@ -185,12 +190,12 @@ def _body(config: MamujocoConfig) -> Any:
             gen_asset(n_agents * n_segments, settings["xml_file"])
         name = "Swimmer" if config.scenario == SWIMMER else config.scenario
         body: Any = gymnasium.make(f"{name}-{config.version}", **settings).unwrapped
-    body.model.vis.quality.shadowsize = 0  # without a GPU, shadows take most of a picture's time
+    body.model.vis.quality.shadowsize = 0  # without a GPU, shadows take most of the rendering time
     return body
 
 
 def _graph(config: MamujocoConfig) -> dict[str, Any]:
-    """The joints of every agent and how they hang together, as gymnasium-robotics wants it."""
+    """Return every agent's joints and how they are connected, in gymnasium-robotics' format."""
     from gymnasium_robotics.envs.multiagent_mujoco.mamujoco_v1 import get_parts_and_edges
 
     one_each = (config.scenario, config.agent_conf) == ("Humanoid", "17x1")
@@ -202,7 +207,7 @@ def _graph(config: MamujocoConfig) -> dict[str, Any]:
 
 
 def _local_views(config: MamujocoConfig, graph: dict[str, Any], body: Any) -> list[Tensor]:
-    """Which entries of the body state each agent sees."""
+    """Return the indices of the entries of the body state that each agent sees."""
     from gymnasium_robotics.envs.multiagent_mujoco.mamujoco_v1 import parallel_env
 
     team = parallel_env(config.scenario, config.agent_conf, config.agent_obsk, graph, gym_env=body)
@@ -222,7 +227,7 @@ class MamujocoClass(TeamClass):
 
 
 class MamujocoTask(FamilyTask):
-    """Bodies, each with its number of agents and of an agent's actuators."""
+    """Bodies, named with their number of agents and of actuators per agent."""
 
     HUMANOID_17X1 = None
     WALKER2D_2X3 = None
@@ -232,5 +237,5 @@ class MamujocoTask(FamilyTask):
 
     @staticmethod
     def associated_class() -> type[MamujocoClass]:
-        """The task."""
+        """Return the class of these tasks."""
         return MamujocoClass

@@ -1,4 +1,4 @@
-"""SMAX: battles of two teams of units, one of them led by jaxmarl's heuristic."""
+"""SMAX: battles between two teams of units, one of which jaxmarl's heuristic controls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
 from benchmarl_hyper.tasks.team_env import TeamEnv
 
 ATTACK_MODES = ("closest", "random")
-NEVER = 2**31 - 1  # steps: jaxmarl's own limit does not tell a truncated from a terminated episode
+# Steps; switches off jaxmarl's own limit, which does not distinguish truncation from termination.
+NEVER = 2**31 - 1
 
 
 @dataclass
@@ -24,14 +25,14 @@ class SmaxConfig:
     """Values of a battle (JaxMARL, arXiv 2311.10090).
 
     Attributes:
-        map_name: jaxmarl's name of the units on both sides and of where they start.
-        see_enemy_actions: whether agents see what visible enemies did last.
+        map_name: jaxmarl's name of the map: the units on both sides and where they start.
+        see_enemy_actions: whether agents see the last actions of visible enemies.
         walls_cause_death: whether a unit dies at the border of the map.
-        attack_mode: whom in its range an enemy attacks: the ``closest``, or a ``random`` one.
-        horizon: steps until an episode is truncated.
+        attack_mode: which unit in its range an enemy attacks: the ``closest`` or a ``random`` one.
+        horizon: number of steps after which an episode is truncated.
 
     Raises:
-        ValueError: for an unknown attack mode, or a horizon that is not positive.
+        ValueError: if the attack mode is unknown, or if the horizon is not positive.
     """
 
     map_name: str
@@ -55,25 +56,27 @@ class Battle(NamedTuple):
     ``units`` are jaxmarl's states of all environments, and ``key`` is JAX's random state.
     """
 
-    sizes: dict[str, int]  # what TeamEnv wants to know
-    blank: Callable[[int], Any]  # B: units of no meaning, to be restarted
-    restart: Callable[..., Any]  # key, units, mask [B]: key, units
-    advance: Callable[..., Any]  # key, units, action [B, N]: key, (units, reward [B, N], over [B])
-    observe: Callable[[Any], dict[str, Any]]  # units: what TeamEnv observes
+    sizes: dict[str, int]  # the sizes that TeamEnv takes as arguments
+    blank: Callable[[int], Any]  # B -> placeholder units, which must be restarted before use
+    restart: Callable[..., Any]  # key, units, mask [B] -> key, units
+    # key, units, action [B, N] -> key, (units, reward [B, N], over [B])
+    advance: Callable[..., Any]
+    observe: Callable[[Any], dict[str, Any]]  # units -> what TeamEnv observes
 
 
 @lru_cache
 def battle(map_name: str, **settings: Any) -> Battle:
-    """The functions of a map; environments with equal settings share them.
+    """Return the functions of a map; environments with equal settings share them.
 
     Args:
-        map_name: see :class:`SmaxConfig`.
-        **settings: of jaxmarl's environment.
+        map_name: jaxmarl's name of the map.
+        **settings: other arguments of jaxmarl's environment.
 
     Raises:
-        ValueError: for an unknown map, with the known ones.
+        ValueError: if the map is unknown; the message lists the known ones.
     """
-    # JAX reads this when it is first used, and would else take most of a GPU's memory from torch.
+    # JAX reads this at its first use. Otherwise, it would reserve most of a GPU's memory, and torch
+    # could not use it.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import jax
     from jaxmarl.environments.smax import HeuristicEnemySMAX
@@ -97,7 +100,7 @@ def battle(map_name: str, **settings: Any) -> Battle:
 
 
 def _randomised(one: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of one environment and its own key as one of ``B``, and of a key for all."""
+    """Turn a function of one environment and its key into one of ``B`` environments and one key."""
     import jax
 
     def each(key: Any, units: Any, values: Any) -> tuple[Any, Any]:
@@ -147,14 +150,15 @@ def _team(env: Any, values: dict[str, Any]) -> Any:
 
 
 class SmaxEnv(TeamEnv):
-    """The allies are the agents; an episode is terminated where a team is dead.
+    """Battles in which the agents are the allies; an episode is terminated when a team is dead.
 
-    ``info`` says whether the enemies are dead and an ally is not. The battles stay in JAX, on the
-    same GPU if JAX has it and else on the CPU; every tensor handed out is a copy.
+    ``battle_won`` in ``info`` says whether all enemies are dead and an ally is alive. The battles
+    stay in JAX, on the same GPU as the tensors if JAX can use it, and otherwise on the CPU. Every
+    tensor that is handed out is a copy.
 
     Args:
-        config: the battle.
-        **kwargs: see :class:`TeamEnv`.
+        config: the task's values.
+        **kwargs: ``num_envs``, ``seed`` and ``device`` of :class:`TeamEnv`.
     """
 
     def __init__(self, config: SmaxConfig, **kwargs: Any):
@@ -191,7 +195,7 @@ class SmaxEnv(TeamEnv):
 
 
 def _gpu(device: torch.device) -> Any:
-    """JAX's name of a GPU; None where it has none, or the device is another."""
+    """Return a GPU as a device of JAX; None if JAX cannot use it or ``device`` is not a GPU."""
     import jax
 
     if device.type != "cuda":
@@ -201,14 +205,17 @@ def _gpu(device: torch.device) -> Any:
 
 
 def _put(tree: Any, device: torch.device) -> Any:
-    """JAX's arrays, on the GPU that the device is, or else on the CPU."""
+    """Move JAX's arrays to the GPU ``device``, or to the CPU if JAX cannot use that GPU."""
     import jax
 
     return jax.device_put(tree, _gpu(device) or jax.devices("cpu")[0])
 
 
 def _to_jax(tensor: Tensor) -> Any:
-    """The tensor's values, which JAX does not copy and must have read before they change."""
+    """Return a JAX array that may share the tensor's memory.
+
+    JAX must have read the array before the tensor changes.
+    """
     import jax
 
     tensor = tensor if _gpu(tensor.device) else tensor.cpu()
@@ -226,7 +233,7 @@ class SmaxClass(TeamClass):
 
     @staticmethod
     def log_info(batch: TensorDictBase) -> dict[str, float]:
-        """How many of the episodes that ended were won; nothing if none did."""
+        """Return the share of ended episodes that were won; empty if no episode has ended."""
         done = batch["next", "done"]
         if not done.any():
             return {}
@@ -234,15 +241,15 @@ class SmaxClass(TeamClass):
 
 
 class _SmaxTask(FamilyTask):
-    """Stalkers and zealots that are always the same; 10 and 20 random units of random places."""
+    """Two maps with fixed stalkers and zealots, and two with random units at random places."""
 
     @staticmethod
     def associated_class() -> type[SmaxClass]:
-        """The task."""
+        """Return the class of these tasks."""
         return SmaxClass
 
 
-# A call, since names that begin with a digit cannot be written in a class.
+# Made by a call, because members of a class cannot have names that begin with a digit.
 SmaxTask = _SmaxTask(
     "SmaxTask", ["2S3Z", "3S5Z", "SMACV2_10_UNITS", "SMACV2_20_UNITS"], module=__name__
 )

@@ -1,4 +1,4 @@
-"""A batch of environments with one team, in tensors."""
+"""Batched environments with one team of agents, computed with tensors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUP = "agents"
 
 
 class Box(NamedTuple):
-    """Continuous actions of ``size`` entries between ``low`` and ``high``."""
+    """Continuous actions with ``size`` entries between ``low`` and ``high``."""
 
     size: int
     low: float
@@ -25,22 +25,22 @@ class Box(NamedTuple):
 
 
 class TeamEnv(EnvBase):
-    """``B`` environments at once with one group of ``N`` agents, called ``agents``.
+    """A batch of ``B`` environments, each with one group of ``N`` agents called ``agents``.
 
-    A subclass writes ``_restart``, ``_observe`` and ``_advance``, draws random numbers from
-    ``generator`` alone, and never changes a tensor that it has handed out.
+    A subclass implements ``_restart``, ``_observe`` and ``_advance``. It draws random numbers only
+    from ``generator``, and never changes a tensor that it has handed out.
 
     Args:
-        num_envs: ``B``.
-        seed: of the environments' own generator; None draws one.
-        device: where all tensors are.
-        n_agents: ``N``.
-        n_observations: features of an agent's observation.
-        actions: the number of discrete actions, or a :class:`Box`.
-        horizon: steps until an episode is truncated.
-        n_state: features of a global state; None for no state.
-        masked: whether there is an action mask.
-        info: names of numbers per environment that are logged.
+        num_envs: number of environments, ``B``.
+        seed: seed of the environments' own generator; None for a random seed.
+        device: device of all tensors.
+        n_agents: number of agents, ``N``.
+        n_observations: number of features of an agent's observation.
+        actions: number of discrete actions, or a :class:`Box`.
+        horizon: number of steps after which an episode is truncated.
+        n_state: number of features of the global state; None for no state.
+        masked: whether a mask says which discrete actions are allowed.
+        info: names of the numbers per environment that are logged.
     """
 
     def __init__(
@@ -90,17 +90,22 @@ class TeamEnv(EnvBase):
 
     @abstractmethod
     def _observe(self) -> dict[str, Any]:
-        """``observation [B, N, F]``, and what else there is: ``action_mask``, ``state``, ``info``.
+        """Return ``observation [B, N, F]`` and, if any, ``action_mask``, ``state`` and ``info``.
 
         ``info`` is a dict of tensors ``[B, 1]``.
         """
 
     @abstractmethod
     def _advance(self, action: Tensor) -> tuple[Tensor, Tensor | None]:
-        """One step: rewards ``[B, N]``, and where it ended the episode ``[B]`` (None: nowhere)."""
+        """Take one step.
+
+        Returns:
+            Rewards ``[B, N]``, and whether the step terminated the episode ``[B]``; None if it
+            terminated none.
+        """
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """Random numbers ``[B, *shape]`` of the environments' own generator."""
+        """Return random numbers ``[B, *shape]`` from ``low`` to ``high``, from ``generator``."""
         sample = torch.rand(*self.batch_size, *shape, generator=self.generator, device=self.device)
         return low + (high - low) * sample
 

@@ -1,1 +1,1 @@
-"""Hydra's namespace for plugins; Hydra imports this in every application."""
+"""A package in Hydra's namespace for plugins, which Hydra imports in every application."""

@@ -1,8 +1,7 @@
-"""Put the package's YAML on Hydra's search path and its models into BenchMARL's registry."""
+"""Put our YAML files on Hydra's search path and our models into BenchMARL's registry."""
 
 from __future__ import annotations
 
-import importlib
 import sys
 import warnings
 
@@ -11,18 +10,18 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 
 class BenchmarlHyperSearchPath(SearchPathPlugin):
-    """Makes ``model=layers/hypermarl_mlp`` work in BenchMARL's own command line.
+    """A plugin that makes ``model=layers/hypermarl_mlp`` work in BenchMARL's own command line.
 
-    Hydra loads this in every application on the machine. So it imports the package only where
-    BenchMARL is in use, and a failure there is a warning.
+    Hydra loads its plugins in every application on the machine. This one therefore imports our
+    package only where BenchMARL is in use, and warns instead of failing if the import fails.
     """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Append ``pkg://benchmarl_hyper.conf``; with BenchMARL loaded, register the models."""
+        """Append ``pkg://benchmarl_hyper.conf`` and register the models, if BenchMARL is loaded."""
         if "benchmarl" not in sys.modules:
             return
         search_path.append("benchmarl_hyper", "pkg://benchmarl_hyper.conf")
         try:
-            importlib.import_module("benchmarl_hyper")
+            import benchmarl_hyper  # noqa: F401
         except Exception as error:
             warnings.warn(f"benchmarl_hyper could not register its models: {error}", stacklevel=2)

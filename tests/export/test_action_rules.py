@@ -81,7 +81,9 @@ def test_a_mask_keeps_to_what_is_allowed(greedy):
 
 def test_an_unknown_distribution_is_refused():
     module = ProbabilisticTensorDictModule(["x"], ["a"], distribution_class=TruncatedNormal)
-    with pytest.raises(ValueError, match=r"ends in .*TruncatedNormal.* known are TanhNormal"):
+    with pytest.raises(
+        ValueError, match=r"ends in .*TruncatedNormal.* the known distributions are TanhNormal"
+    ):
         action_rule([module], None)
     with pytest.raises(ValueError, match="ends in Linear"):
         action_rule([nn.Linear(1, 1)], None)

@@ -167,7 +167,7 @@ def test_agents_that_are_all_alike_are_only_more(tmp_path):
 )
 def test_agents_with_weights_of_their_own_are_refused(variant, name, tmp_path):
     _, checkpoint = trained(tmp_path / "old", variant)
-    reason = rf"group 'agents' is a {name} and cannot .* \(2, .*now \(5, .* of their own"
+    reason = rf"group 'agents' is a {name} and cannot .* \(2, .*now \(5, .* its own weights"
     if variant == "fups_id":
         reason = rf"group 'agents' is a {name} and cannot .*\(1, 20, 8\).*now \(1, 23, 8\)"
     with pytest.raises(ValueError, match=reason):

@@ -260,7 +260,9 @@ def test_formats_are_checked(run, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="unknown format 'onyx'; the known ones are pt2, saf"):
         export(checkpoint, tmp_path / "out", ["onyx"])
     monkeypatch.setattr(formats, "find_spec", lambda package: None)
-    with pytest.raises(ValueError, match=r"'onnx' needs onnx and onnxscript; pip install .*export"):
+    with pytest.raises(
+        ValueError, match=r"'onnx' needs onnx and onnxscript; run: pip install .*export"
+    ):
         export(checkpoint, tmp_path / "out", ["onnx"])
 
 
@@ -270,7 +272,10 @@ def test_the_command_says_what_it_wrote_and_left_out(run, tmp_path, monkeypatch,
     *files, last = capsys.readouterr().out.strip().splitlines()
     written = [line for line in files if line.startswith(str(tmp_path))]
     assert len(written) == 2 + 2 * 3  # a file per group, two per agent
-    assert last == "without safetensors, onnx: pip install 'benchmarl-hyper[export]'"
+    assert last == (
+        "skipped safetensors, onnx, because packages are missing; run: "
+        "pip install 'benchmarl-hyper[export]'"
+    )
 
 
 def test_the_command_explains_errors(tmp_path):

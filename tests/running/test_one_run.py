@@ -56,7 +56,7 @@ def test_what_is_done_is_skipped_and_not_touched(tmp_path, capsys):
     perform(tmp_path, LABELS, SETTINGS, build)
     before = measured(tmp_path)
     perform(tmp_path, LABELS, SETTINGS, failing)
-    assert "done already, skipped" in capsys.readouterr().out
+    assert "already done; skipped" in capsys.readouterr().out
     assert measured(tmp_path) == before
 
 
@@ -136,5 +136,5 @@ def metrics(folder):
 def test_what_others_are_at_is_left_alone(tmp_path, capsys):
     with RunFolder(tmp_path).locked():
         perform(tmp_path, LABELS, SETTINGS, failing)
-    assert "somebody else is at work" in capsys.readouterr().out
+    assert "another process is working on it; skipped" in capsys.readouterr().out
     assert RunFolder(tmp_path).record() == {}

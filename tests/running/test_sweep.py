@@ -89,12 +89,12 @@ def test_the_status_names_what_needs_a_hand(tmp_path):
     assert f"failed: {failed} ValueError: no" in shown
     assert f"interrupted: {interrupted}" in shown
     assert "1 interrupted, 1 failed, 2 left" in shown
-    assert "nobody is at work; the same command again does the rest" in shown
+    assert "no process is at work; running the same command again does the rest" in shown
 
 
 def test_the_status_of_what_is_done_asks_for_nothing(tmp_path):
     run(tmp_path, "nops", 0, status="done", frames=100)
-    assert status(tmp_path).splitlines()[-1] == "1 runs: 1 done"
+    assert status(tmp_path).splitlines()[-1] == "1 run: 1 done"
 
 
 def test_the_status_of_an_empty_folder(tmp_path):

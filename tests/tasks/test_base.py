@@ -20,6 +20,7 @@ from benchmarl_hyper import registry
 from benchmarl_hyper.conf_files import CONF
 from benchmarl_hyper.tasks import TASKS
 
+FOLDER = CONF / "task"
 NAMES = {f"{task.associated_class().family}/{task.name.lower()}": task for task in TASKS}
 
 
@@ -44,14 +45,14 @@ def one_of_a_family(request):
 def test_names_are_registered_and_have_yaml(task):
     name = f"{task.associated_class().family}/{task.name.lower()}"
     assert task_config_registry[name] is task
-    values = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    values = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     keys = {field.name for field in fields(task.associated_class().config_class(task.name))}
     assert values.keys() - {"defaults"} == keys
     assert task.get_task() == task.get_from_yaml()
 
 
 def test_there_is_no_yaml_without_a_task():
-    assert {str(path.relative_to(CONF))[:-5] for path in CONF.rglob("*.yaml")} == set(NAMES)
+    assert {str(path.relative_to(FOLDER))[:-5] for path in FOLDER.rglob("*.yaml")} == set(NAMES)
 
 
 def test_hydra_loads_what_python_loads(task):
@@ -123,7 +124,7 @@ def test_partial_resets_leave_other_environments_alone(one_of_a_family):
 def test_unknown_and_missing_keys_are_named(one_of_a_family):
     with pytest.raises(ValueError, match=r"has no key hrizon; its keys are .*"):
         one_of_a_family.get_task({"hrizon": 3})
-    with pytest.raises(ValueError, match=r"needs a value for .*get_task of its enum"):
+    with pytest.raises(ValueError, match=r"needs a value for .*get_task of the task's enum"):
         one_of_a_family.associated_class()(one_of_a_family.name, {})
 
 
@@ -139,7 +140,7 @@ def test_a_missing_package_is_answered_with_the_extra(one_of_a_family, monkeypat
     task_class = one_of_a_family.associated_class()
     monkeypatch.setattr(task_class, "modules", ("no_such_package",))
     monkeypatch.setattr(task_class, "extra", "some", raising=False)
-    message = r"need no_such_package: pip install 'benchmarl-hyper\[some\]'"
+    message = r"need no_such_package; run: pip install 'benchmarl-hyper\[some\]'"
     with pytest.raises(ImportError, match=message):
         one_of_a_family.get_task().get_env_fun(1, False, 0, "cpu")
 
