@@ -85,7 +85,15 @@ def main() -> None:
             met = verdict(ratio, target)
             summary.append([str(list(cells)), name, reference, f"{ratio:.2f}", str(target), met])
     print(header())
-    columns = ["cells", "model", "ms", "share of generation", "/ nops", f"/ {SHARED}", f"/ {UNSHARED}"]
+    columns = [
+        "cells",
+        "model",
+        "ms",
+        "share of generation",
+        "/ nops",
+        f"/ {SHARED}",
+        f"/ {UNSHARED}",
+    ]
     print(table([columns, *rows]))
     print()
     print(table([["cells", "model", "against", "ratio", "target", ""], *summary]))

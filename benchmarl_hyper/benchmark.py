@@ -1,4 +1,4 @@
-"""BenchMARL's ``Benchmark``, with variants beside algorithms, tasks and seeds."""
+"""BenchMARL's ``Benchmark``, with variants in addition to algorithms, tasks and seeds."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ from benchmarl_hyper.running.recording import ResultsCallback
 
 
 class Variant(NamedTuple):
-    """What a variant's YAML says.
+    """What the YAML file of a variant sets.
 
     Attributes:
-        model: the configuration of policies.
-        critic_model: the configuration of critics.
-        flags: values for those flags that an algorithm has, for example ``share_param_critic``.
-        method: the values of its method; None for a variant without one.
+        model: the configuration of the policies' model.
+        critic_model: the configuration of the critics' model.
+        flags: flags of algorithms and their values, for example ``share_param_critic``. Each
+            algorithm uses those that it has.
+        method: the values of the variant's method; None if it has none.
     """
 
     model: ModelConfig
@@ -41,26 +42,28 @@ class Variant(NamedTuple):
 
 
 class VariantBenchmark(Benchmark):
-    """A BenchMARL benchmark that is repeated for each variant and labels its results by variant.
+    """A BenchMARL benchmark that runs every variant and labels its results by variant.
 
     ``model_config`` and ``critic_model_config`` describe the target network. Each variant takes
-    over their values for the settings that it has as well (``num_cells``, ``activation_class``,
-    ``init`` and so on), except for those that the variant itself sets. Models, flags and methods
-    with their callbacks are those of ``variant=<name>`` in the runner, and so are the results: they
-    are labelled ``<algorithm>_<variant>`` and have the absolute metric.
+    their values for the settings that it also has (``num_cells``, ``activation_class``, ``init``
+    and so on), except for the settings that the variant itself sets. Models, flags, methods and
+    their callbacks are those of ``variant=<name>`` in the runner. Results are like the runner's,
+    too: they are labelled ``<algorithm>_<variant>`` and contain the absolute metric.
 
     Args:
-        algorithm_configs: the algorithms, see BenchMARL.
-        model_config: the target network of the policy.
-        tasks: the tasks.
+        algorithm_configs: BenchMARL's configurations of the algorithms.
+        model_config: the configuration of the policies' target network.
+        tasks: the tasks to run.
         seeds: the seeds, the same for all variants.
-        experiment_config: the experiment's settings.
-        critic_model_config: the target network of the critic; None for the policy's.
-        variants: names that ``variant=`` takes, for example ``["nops", "hypermarl_mlp_unit"]``.
-        config_dir: a folder with variants of your own, in ``variant/<name>.yaml``.
+        experiment_config: BenchMARL's configuration of the experiments.
+        critic_model_config: the configuration of the critics' target network; None to use that of
+            the policies.
+        variants: names that ``variant=`` accepts, for example ``["nops", "hypermarl_mlp_unit"]``.
+        config_dir: a folder with your own variants, in ``variant/<name>.yaml``; None if there are
+            none.
 
     Raises:
-        ValueError: for an unknown variant, with the known ones, and for a variant that sets
+        ValueError: if a variant is unknown (the message lists the known ones), or if it sets
             something besides models, flags and a method.
     """
 
@@ -87,7 +90,7 @@ class VariantBenchmark(Benchmark):
         return super().n_experiments * len(self.variants)
 
     def get_experiments(self) -> Iterator[Experiment]:
-        """Yield one experiment at a time: for each of BenchMARL's, one per variant."""
+        """Yield the experiments one at a time: one per algorithm, task, seed and variant."""
         for algorithm in self.algorithm_configs:
             for task in self.tasks:
                 for seed in self.seeds:
@@ -116,9 +119,14 @@ class VariantBenchmark(Benchmark):
 def load_variant(name: str, config_dir: str | Path | None = None) -> Variant:
     """Read ``variant/<name>.yaml`` as the runner does.
 
+    Args:
+        name: the name of the variant.
+        config_dir: a folder with your own variants, in ``variant/<name>.yaml``; None if there are
+            none.
+
     Raises:
-        ValueError: for an unknown name, with the known ones, and for a variant that sets something
-            besides models, flags and a method.
+        ValueError: if the name is unknown (the message lists the known ones), or if the variant
+            sets something besides models, flags and a method.
     """
     try:
         cfg, plain = (_composed(variant, config_dir) for variant in (name, "fups"))
@@ -143,7 +151,12 @@ def load_variant(name: str, config_dir: str | Path | None = None) -> Variant:
 def taking_over(variant: ModelConfig, model: ModelConfig) -> ModelConfig:
     """Return the variant's configuration with the values of ``model`` for the fields of both.
 
-    What the variant sets itself, so that it differs from what is shipped for its model, stays.
+    A field keeps its value if the variant itself sets it to something other than the shipped
+    value of its model.
+
+    Args:
+        variant: the configuration that is completed.
+        model: the configuration whose values are taken.
     """
     shipped = type(variant).get_from_yaml()
     free = {f.name for f in fields(variant) if f.init and _same(variant, shipped, f.name)}
@@ -157,7 +170,10 @@ def _same(one: ModelConfig, other: ModelConfig, name: str) -> bool:
 
 @cache
 def _composed(variant: str, config_dir: str | Path | None) -> DictConfig:
-    """Compose the runner's configuration; an application that runs Hydra keeps its own state."""
+    """Compose the runner's configuration for a variant.
+
+    Hydra's global state is put back, for applications that use Hydra themselves.
+    """
     places = ["pkg://benchmarl.conf"]
     if config_dir is not None:
         places.append(f"file://{Path(config_dir).absolute()}")

@@ -1,4 +1,4 @@
-"""The YAML that we ship: ``conf/`` is the package ``benchmarl_hyper.conf``."""
+"""The YAML files that we ship, in ``conf/``, which is the package ``benchmarl_hyper.conf``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONF = Path(benchmarl_hyper.conf.__file__).parent
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The values of a YAML file, without what is there for Hydra."""
+    """Return the values of a YAML file, without the defaults list, which is for Hydra."""
     values = yaml.safe_load(path.read_text()) or {}
     values.pop("defaults", None)
     return values

@@ -1,4 +1,4 @@
-"""Registration with BenchMARL and Hydra: names to models, tasks, algorithms, and schemas."""
+"""Registration of models, tasks, algorithms and methods with BenchMARL and Hydra."""
 
 from __future__ import annotations
 
@@ -66,12 +66,14 @@ ALGORITHMS: dict[str, type[AlgorithmConfig]] = {
     "mappo_paper": MappoPaperConfig,
 }
 
-# How YAML spells the types of our fields that OmegaConf does not know.
+# Types of our fields that OmegaConf does not know, and the types of their values in YAML.
 _YAML_TYPES: dict[Any, Any] = {Sequence[int]: list[int], type[nn.Module]: str}
 
 
 def register() -> None:
-    """Make all of ours known to BenchMARL and Hydra; again and again does no harm.
+    """Register all of our models, tasks, algorithms and methods with BenchMARL and Hydra.
+
+    It also installs our patches. Repeated calls are harmless.
 
     Raises:
         ValueError: if another package has registered one of the names.
@@ -88,13 +90,15 @@ def register() -> None:
 
 
 def register_model(config: type[GeneratedMlpConfig]) -> None:
-    """Add a model to BenchMARL's registry and its schema to Hydra's groups.
+    """Add a model to BenchMARL's registry and its schema to Hydra's configuration groups.
+
+    The name is ``config.model_name()``, and the schema is ``<name>_config``.
 
     Args:
-        config: registered under ``config.model_name()``, with the schema ``<variant>_config``.
+        config: the config class of the model.
 
     Raises:
-        ValueError: if the name is taken by another class.
+        ValueError: if another class has the name.
     """
     name = config.model_name()
     known = model_config_registry.setdefault(name, config)
@@ -111,13 +115,15 @@ def register_model(config: type[GeneratedMlpConfig]) -> None:
 
 
 def register_task(task: FamilyTask) -> None:
-    """Add a task to BenchMARL's registry and the schema of its values to Hydra's.
+    """Add a task to BenchMARL's registry and its schema to Hydra's configuration groups.
+
+    The name is ``<family>/<name>``, and the schema is ``<family>_<name>_config``.
 
     Args:
-        task: registered under ``<family>/<name>``, with the schema ``<family>_<name>_config``.
+        task: a member of a family's enum of tasks.
 
     Raises:
-        ValueError: if the name is taken by another task.
+        ValueError: if another task has the name.
     """
     task_class, name = task.associated_class(), task.name.lower()
     key = f"{task_class.family}/{name}"
@@ -134,14 +140,16 @@ def register_task(task: FamilyTask) -> None:
 
 
 def register_algorithm(name: str, config: type[AlgorithmConfig]) -> None:
-    """Add an algorithm to BenchMARL's registry and its schema to Hydra's groups.
+    """Add an algorithm to BenchMARL's registry and its schema to Hydra's configuration groups.
+
+    The schema is ``<name>_config``.
 
     Args:
-        name: of the algorithm and its YAML.
-        config: with the schema ``<name>_config``.
+        name: the name of the algorithm and of its YAML file.
+        config: the config class of the algorithm.
 
     Raises:
-        ValueError: if the name is taken by another class.
+        ValueError: if another class has the name.
     """
     known = algorithm_config_registry.setdefault(name, config)
     if known is not config:
@@ -154,10 +162,10 @@ def register_algorithm(name: str, config: type[AlgorithmConfig]) -> None:
 
 
 def register_method(callback: type[MethodCallback]) -> None:
-    """Add the schema of a method's values, ``<name>_method``, to Hydra's.
+    """Add the schema of a method's values, ``<name>_method``, to Hydra's configuration groups.
 
     Args:
-        callback: whose arguments are the values.
+        callback: the callback class of the method. The values are the arguments of its constructor.
     """
     schema = _schema(callback.__name__, {"name": str} | get_type_hints(callback.__init__))
     name = f"{callback.method()}_method"
@@ -165,10 +173,10 @@ def register_method(callback: type[MethodCallback]) -> None:
 
 
 def model_config(name: str) -> type[ModelConfig]:
-    """The config class registered under a name.
+    """Return the config class of a model by its name in BenchMARL's registry.
 
     Raises:
-        ValueError: for an unknown name, with the known ones.
+        ValueError: if the name is unknown; the message lists the known ones.
     """
     if name not in model_config_registry:
         raise ValueError(
@@ -178,13 +186,16 @@ def model_config(name: str) -> type[ModelConfig]:
 
 
 def method_callbacks(method: Mapping[str, Any] | None) -> list[MethodCallback]:
-    """The callback that a variant's method needs.
+    """Build the callback that a variant's method needs.
 
     Args:
-        method: the values of ``conf/method/<name>.yaml``; None for a variant that is a model alone.
+        method: the values of ``conf/method/<name>.yaml``; None for a variant without a method.
+
+    Returns:
+        A list with the callback; empty for a variant without a method.
 
     Raises:
-        ValueError: for an unknown name, with the known ones.
+        ValueError: if the name of the method is unknown; the message lists the known ones.
     """
     if method is None:
         return []
@@ -195,12 +206,12 @@ def method_callbacks(method: Mapping[str, Any] | None) -> list[MethodCallback]:
 
 
 def _schema(name: str, types: Mapping[str, Any]) -> type:
-    """The dataclass that types a YAML file, keys to types."""
+    """Make the dataclass that types a YAML file, from the types of its keys."""
     schema = make_dataclass(
         f"{name}Schema",
         [(key, _YAML_TYPES.get(hint, hint), field(default=MISSING)) for key, hint in types.items()],
     )
-    # Importable, so that a worker process that unpickles it imports us and registers the models.
+    # A worker process that unpickles the schema imports this module, which registers the models.
     schema.__module__ = __name__
     globals()[schema.__name__] = schema
     return schema

@@ -1,4 +1,4 @@
-"""What the files of a run are called, how they are written, and how settings are compared."""
+"""Names of the files of a run, how they are written, and settings by dotted key."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 # In the folder of a sweep
 PLAN = "plan.json"
-# In the folder of a run
+# In the run folder
 RECORD, CONFIG, LOCK, ATTEMPTS = "run.json", "config.yaml", ".lock", "attempts"
-# In BenchMARL's folder of the experiment, inside the folder of the run
+# In BenchMARL's folder of the experiment, inside the run folder
 DIAGNOSTICS = "diagnostics.jsonl"
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees either the old text or the new one, never a part."""
+    """Write a file as a whole: a reader sees the old text or the new one, never a part of it."""
     part = path.with_name(f".{path.name}.part")
     part.write_text(text)
     os.replace(part, path)

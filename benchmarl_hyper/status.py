@@ -1,4 +1,4 @@
-"""How far a sweep is: ``python -m benchmarl_hyper.status DIR``, from any terminal."""
+"""The progress of a sweep, from any terminal: ``python -m benchmarl_hyper.status DIR``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ STATES = ("done", "running", "interrupted", "failed", "left")
 
 
 def state(path: Path, record: dict[str, Any]) -> str:
-    """One of ``done``, ``running``, ``failed``, and ``interrupted``, if nobody is at work on it."""
+    """Return the state of a run: ``done``, ``running``, ``failed`` or ``interrupted``.
+
+    A run is interrupted if its record says ``running`` but no process is working on it.
+
+    Args:
+        path: the run folder.
+        record: the content of its ``run.json``.
+    """
     if record["status"] != "running":
         return record["status"]
     with RunFolder(path).locked(timeout=0) as free:
@@ -25,10 +32,13 @@ def state(path: Path, record: dict[str, Any]) -> str:
 
 
 def status(folder: Path) -> str:
-    """A table for a terminal: runs by task and label, and when the rest may be done.
+    """Return a table for a terminal: runs by task and label, problems, and the remaining time.
+
+    Args:
+        folder: the folder of a sweep.
 
     Raises:
-        ValueError: for a folder without runs and without a plan.
+        ValueError: if the folder has neither runs nor a plan.
     """
     plan, found = read_plan(folder), records(folder)
     if not plan and not found:
@@ -37,7 +47,11 @@ def status(folder: Path) -> str:
     n_left = len(plan) - sum(planned(record, plan) for record in found.values())
     counts = Counter(states.values()) + Counter(left=n_left)
     total = ", ".join(f"{counts[s]} {s}" for s in STATES if counts[s])
-    lines = [_table(found, states), "", f"{counts.total()} runs: {total}"]
+    lines = [
+        _table(found, states),
+        "",
+        f"{counts.total()} run{'s' * (counts.total() != 1)}: {total}",
+    ]
     return "\n".join([*lines, *_problems(found, states), *_estimate(found, states, n_left)])
 
 
@@ -71,11 +85,15 @@ def _problems(found: dict[Path, dict[str, Any]], states: dict[Path, str]) -> lis
 def _estimate(
     found: dict[Path, dict[str, Any]], states: dict[Path, str], n_left: int
 ) -> Iterator[str]:
-    """From the seconds that whole runs have taken, at the number of runs that are at work now."""
+    """Yield the remaining time, or what to do if nothing is running.
+
+    The time is estimated from the seconds of finished runs and from the number of runs that are
+    running now. As long as no run is finished, it is extrapolated from the running ones.
+    """
     running = [record for path, record in found.items() if states[path] == "running"]
     if not running:
         if n_left or set(states.values()) - {"done"}:
-            yield "nobody is at work; the same command again does the rest"
+            yield "no process is at work; running the same command again does the rest"
         return
     costs = [record["wall_time_s"] for path, record in found.items() if states[path] == "done"]
     costs = costs or [r["wall_time_s"] / _share(r) for r in running if r.get("frames")]
@@ -86,11 +104,17 @@ def _estimate(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table."""
+    """Print the table of a sweep.
+
+    Args:
+        arguments: the words of the command line; None for those of this process.
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarl_hyper.status", description="How far the runs of a folder are."
+        prog="python -m benchmarl_hyper.status", description="Show how far the runs of a sweep are."
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="of a sweep: runs/<name>")
+    parser.add_argument(
+        "folder", metavar="DIR", type=Path, help="the folder of a sweep, runs/<name>"
+    )
     try:
         print(status(parser.parse_args(arguments).folder))
     except ValueError as error:

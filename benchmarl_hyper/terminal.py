@@ -1,4 +1,4 @@
-"""Plain text for a terminal: tables, durations, the last line of an error."""
+"""Plain text for a terminal: tables, durations, last lines of errors."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def duration(seconds: float) -> str:
 
 
 def last_line(error: str | None) -> str:
-    """Return the last line of a traceback, which says what was raised; empty without one."""
+    """Return the last line of a traceback, which says what was raised; empty for no traceback."""
     return (error or "").strip().rpartition("\n")[2]

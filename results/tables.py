@@ -1,15 +1,15 @@
 """Write the tables and figures of docs/results.md from the recorded runs.
 
-``python results/tables.py`` fills what stands between comments of two kinds in the page::
+``python results/tables.py`` reads two kinds of comments in the page::
 
     <!-- returns of games.tar.xz -->
-    the table tables/returns.md of a report of these runs, and its command
+    the table tables/returns.md of a report on these runs, and its command
     <!-- end -->
 
     <!-- learning_curves of games.tar.xz as images/games.png -->
 
-of which the second writes a figure beside the page. ``paired_differences to LABEL of`` says what
-the report's ``--baseline`` is.
+The text between the first two comments is replaced by the table. The last comment writes a figure
+next to the page. ``paired_differences to LABEL of`` sets the report's ``--baseline``.
 """
 
 import re
@@ -27,23 +27,23 @@ FIGURE = re.compile(r"<!-- (\w+) of ([\w. ]+?) as (\S+) -->")
 
 
 def filled(page: Path, out: Path, results: Path = RESULTS) -> str:
-    """The page with its tables anew; its figures are written.
+    """Return the text of a page with its tables renewed, and write the page's figures.
 
     Args:
         page: a Markdown file with comments as above.
-        out: a folder for reports.
+        out: a folder for the reports.
         results: the folder of the archives.
 
     Raises:
-        ValueError: for two baselines of the same archives.
+        ValueError: if the same archives have two baselines.
     """
     content = page.read_text()
     baselines: dict[str, str] = {}
     for _, _, to, archives, _ in TABLE.findall(content):
         if to and baselines.setdefault(archives, to) != to:
             raise ValueError(
-                f"baselines of {archives} are {baselines[archives]} and {to}, and a report has "
-                "one; name one of them"
+                f"baselines of {archives} are {baselines[archives]} and {to}, but a report has "
+                "one; name the same one everywhere"
             )
 
     @cache

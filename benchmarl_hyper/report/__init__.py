@@ -1,4 +1,4 @@
-"""Comparisons of finished runs, read from their files: ``python -m benchmarl_hyper.report DIR``."""
+"""Reports on finished runs, read from their files: ``python -m benchmarl_hyper.report DIR``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["summary", "write"]
 
 
 class SummaryCallback(Callback):
-    """Hydra callback: print the table and write the report when a multirun has ended."""
+    """Hydra callback that prints the table and writes the report when a multirun has ended."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Read the sweep's folder."""
+        """Report on the runs in the folder of the sweep."""
         folder = Path(config.hydra.sweep.dir)
         print(f"\n{summary([folder])}\n\nRuns: {folder}")
         print(f"Report: {write([folder])}")

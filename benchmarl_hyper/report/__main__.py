@@ -1,4 +1,4 @@
-"""Command line of the report."""
+"""The command line of reports."""
 
 from __future__ import annotations
 
@@ -11,20 +11,29 @@ from benchmarl_hyper.report import summary, write
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table and write the report."""
+    """Print the table of runs and write the report.
+
+    Args:
+        arguments: the words of the command line; None for those of this process.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarl_hyper.report",
-        description="Compare finished runs, ours and BenchMARL's: one HTML file, figures, tables.",
+        description="Compare finished runs, ours and BenchMARL's: one HTML file, and its figures "
+        "and tables.",
     )
     parser.add_argument(
-        "folders", metavar="DIR", nargs="+", type=Path, help="folder of runs, or its .tar archive"
-    )
-    parser.add_argument("--out", type=Path, help="where to; DIR/report if it is left out")
-    parser.add_argument(
-        "--bounds", type=Path, help="YAML: the returns of each task that count as 0 and 1"
+        "folders", metavar="DIR", nargs="+", type=Path, help="a folder of runs, or its tar archive"
     )
     parser.add_argument(
-        "--baseline", metavar="LABEL", help="what to compare the other labels with, seed by seed"
+        "--out", type=Path, help="the folder to write; DIR/report if it is left out"
+    )
+    parser.add_argument(
+        "--bounds",
+        type=Path,
+        help="a YAML file with the returns of each task that count as 0 and 1",
+    )
+    parser.add_argument(
+        "--baseline", metavar="LABEL", help="the label to compare the others with, seed by seed"
     )
     options = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""Whether runs can be compared: which settings differ, and what is missing or too little."""
+"""Checks of whether runs can be compared: what differs, what is missing, what is too little."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from benchmarl_hyper.report.statistics.estimators import MIN_SEEDS
 from benchmarl_hyper.report.statistics.scores import Groups, common_frames
 from benchmarl_hyper.run_files import flat
 
-# The part of a configuration that decides about training. The rest names, measures or places runs.
+# The sections that decide how a run trains. The other ones name, measure or place runs.
 SECTIONS = ("experiment", "algorithm", "task", "model", "critic_model")
-# What a label says already
+# Settings that a label already shows
 IN_LABEL = {"experiment.share_policy_params", "model.name", "critic_model.name"}
 BOOKKEEPING = {
     "experiment.checkpoint_at_end",
@@ -31,15 +31,19 @@ BOOKKEEPING = {
     "experiment.save_folder",
     "experiment.wandb_extra_kwargs",
 }
-# Sections whose keys depend on the choice: a hypernetwork has sizes that an MLP does not
+# Sections whose keys depend on what is chosen: a hypernetwork has sizes that an MLP does not have
 CHOSEN = ("algorithm", "model", "critic_model")
 ABSENT = "absent"
 
 
 class Difference(NamedTuple):
-    """A setting with several values among the runs of a task.
+    """A setting that has several values among the runs of a task.
 
-    ``values`` has the labels of each value; ``flagged`` says whether labels alone explain it not.
+    Attributes:
+        key: the dotted name of the setting.
+        tasks: the tasks on which it has these values.
+        values: the labels that have each value. A value is JSON, or ``absent``.
+        flagged: whether the report warns of it, because the labels do not explain it.
     """
 
     key: str
@@ -58,7 +62,7 @@ def _training(run: Run) -> dict[str, str]:
 
 
 def common(runs: Iterable[Run]) -> dict[str, str]:
-    """Settings that are the same in all runs whose settings are known."""
+    """Return the settings that are the same in all runs whose settings are known."""
     known = [_training(run) for run in runs if run.settings]
     if not known:
         return {}
@@ -67,10 +71,11 @@ def common(runs: Iterable[Run]) -> dict[str, str]:
 
 
 def differences(runs: Iterable[Run]) -> list[Difference]:
-    """Of runs of the same task; tasks with the same difference are put together.
+    """Return the settings that differ between runs of the same task.
 
-    Flagged is what the labels do not say. By design, labels differ in which keys the model and the
-    algorithm have, and not in the values of those keys that they share.
+    Tasks with the same difference share one entry. A difference is flagged if the labels do not
+    explain it. By design, labels differ in which keys their model and algorithm have, and not in
+    the values of the keys that they share.
     """
     tasks: dict[str, list[tuple[str, dict[str, str]]]] = defaultdict(list)
     for run in runs:
@@ -104,7 +109,7 @@ def _flagged(key: str, values: Mapping[str, tuple[str, ...]]) -> bool:
 
 
 def warnings(groups: Groups, differences: Iterable[Difference]) -> list[str]:
-    """Sentences, the gravest first."""
+    """Return warnings as sentences, the most serious ones first."""
     runs = [run for labels in groups.values() for label in labels.values() for run in label]
     return [
         *(_difference(difference) for difference in differences if difference.flagged),
@@ -122,8 +127,8 @@ def _difference(difference: Difference) -> str:
     sets = [set(names) for names in difference.values.values()]
     where = listed(difference.tasks)
     if len(set.union(*sets)) < sum(map(len, sets)):
-        return f"Runs of one label differ in {difference.key} ({where}): {values}."
-    return f"Labels differ in more than their name, in {difference.key} ({where}): {values}."
+        return f"Runs with the same label differ in {difference.key} ({where}): {values}."
+    return f"Labels differ in {difference.key} ({where}), which their names may not show: {values}."
 
 
 def _frames(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
@@ -133,13 +138,15 @@ def _frames(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
         last[run.evaluations[-1].frames].add(run.label)
     if len(last) > 1:
         ends = "; ".join(f"{end:,} in {listed(sorted(last[end]))}" for end in sorted(last))
-        yield f"Final returns of {task} are not after the same frames: {ends}."
+        yield f"On {task}, final returns are from different numbers of frames: {ends}."
     frames = [{evaluation.frames for evaluation in run.evaluations} for run in runs]
     every, common = set.union(*frames), common_frames(runs)
     if len(common) < len(every):
-        kept = f"only the {len(common)} that all of them have are in the curves"
-        dropped = f"{len(every) - len(common)} of {len(every)} evaluation points are dropped"
-        yield f"Runs of {task} were evaluated after different frames: {kept}, {dropped}."
+        kept = f"{len(common)} of {len(every)}, {len(every) - len(common)} dropped"
+        yield (
+            f"On {task}, runs were evaluated after different numbers of frames. Curves show only "
+            f"the evaluation points that all runs have ({kept})."
+        )
 
 
 def _seeds(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
@@ -148,7 +155,7 @@ def _seeds(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
     missing = {label: sorted(every - have, key=_number) for label, have in seeds.items()}
     texts = [f"{label} lacks {listed(gone, 10)}" for label, gone in missing.items() if gone]
     if texts:
-        yield f"Labels of {task} have different seeds: {'; '.join(texts)}."
+        yield f"On {task}, labels have different seeds: {'; '.join(texts)}."
 
 
 def _number(seed: str) -> tuple[int, str]:
@@ -163,7 +170,7 @@ def _few(groups: Groups) -> Iterable[str]:
         if len(runs) < MIN_SEEDS
     ]
     if few:
-        yield f"Fewer than {MIN_SEEDS} seeds, so no interval: {listed(few, 6)}."
+        yield f"No interval, because there are fewer than {MIN_SEEDS} seeds: {listed(few, 6)}."
 
 
 def _episodes(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
@@ -173,18 +180,22 @@ def _episodes(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
             episodes[len(run.evaluations[-1].metrics["return"])].add(label)
     if len(episodes) > 1:
         texts = "; ".join(f"{n} in {listed(sorted(episodes[n]))}" for n in sorted(episodes))
-        yield f"Evaluations of {task} have different numbers of episodes: {texts}."
+        yield f"On {task}, evaluations have different numbers of episodes: {texts}."
 
 
 def _versions(runs: Sequence[Run]) -> Iterable[str]:
     for package, counts in versions(runs).items():
         if len(counts) > 1:
-            texts = ", ".join(f"{version} in {n} runs" for version, n in counts.items())
-            yield f"Runs have different versions of {package}: {texts}."
+            texts = ", ".join(f"{version} in {_runs(n)}" for version, n in counts.items())
+            yield f"Runs used different versions of {package}: {texts}."
+
+
+def _runs(n: int) -> str:
+    return f"{n} run{'s' * (n != 1)}"
 
 
 def versions(runs: Iterable[Run]) -> dict[str, Counter[str]]:
-    """How many runs had which version of each package."""
+    """Return how many runs used each version of each package."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for run in runs:
         for package, version in (run.record.get("versions") or {}).items():
@@ -197,6 +208,6 @@ def _unknown(runs: Sequence[Run]) -> Iterable[str]:
     if unknown:
         n = sum(not run.settings for run in runs)
         yield (
-            f"The settings of {n} runs are unknown ({listed(unknown)}), so nothing says whether "
-            "they differ in more than their label."
+            f"The settings of {_runs(n)} are unknown ({listed(unknown)}), so the report "
+            "cannot tell whether they differ in more than their labels."
         )

@@ -1,4 +1,4 @@
-"""Put a report together: one HTML file, and its figures, tables and results for other programs."""
+"""The report as a whole: one HTML file, and its figures, tables and results as files."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from benchmarl_hyper.report.statistics.scores import (
 
 
 def read_bounds(path: Path) -> dict[str, tuple[float, float]]:
-    """``{task: [low, high]}`` of a YAML file.
+    """Read the bounds of tasks from a YAML file with lines such as ``task: [low, high]``.
 
     Raises:
-        ValueError: if it is of another form.
+        ValueError: if the file cannot be read or has another form.
     """
     try:
         content = yaml.safe_load(path.read_text())
@@ -64,19 +64,21 @@ def write(
     bounds: Path | None = None,
     baseline: str | None = None,
 ) -> Path:
-    """Read runs and write the report.
+    """Read runs and write their report.
 
     Args:
-        folders: of runs, of sweeps, or above them, or archives of such a folder.
-        out: where to; ``report`` in the first folder if it is None.
-        bounds: a YAML file with the returns of each task that count as 0 and 1.
-        baseline: a label that the others are compared with, seed by seed.
+        folders: run folders, folders of sweeps, folders above them, or archives of such folders.
+        out: the folder to write; None for ``report`` in the first of the folders.
+        bounds: a YAML file with the returns of each task that count as 0 and 1; None to derive
+            them from the runs.
+        baseline: the label to compare the others with, seed by seed; None for no comparison.
 
     Returns:
-        The HTML file.
+        The path of the HTML file.
 
     Raises:
-        ValueError: as ``results.read``, ``read_bounds`` and ``paired_differences``.
+        ValueError: if ``results.read``, ``read_bounds`` or ``paired_differences`` refuses its
+            argument.
     """
     results = read(folders)
     given = read_bounds(Path(bounds)) if bounds else {}
@@ -137,12 +139,14 @@ def _command(folders: Sequence[Path], out: Path, bounds: Path | None, baseline: 
 
 def _unused(bounds: Mapping[str, Any], groups: Groups) -> list[str]:
     return [
-        f"Bounds of {task} are not used: no run is of it." for task in bounds if task not in groups
+        f"Bounds of {task} are not used, because there are no runs on it."
+        for task in bounds
+        if task not in groups
     ]
 
 
 def _write_files(out: Path, sections: Sequence[Section]) -> dict[str, str]:
-    """Figures and tables; returns the figures by name, as they go into the page."""
+    """Write figures and tables, and return each figure as base64, by name."""
     images = {}
     for section in sections:
         for picture in section.pictures:

@@ -61,11 +61,11 @@ def test_networks_are_copies(make):
 def test_benchmarl_loads_them_without_sharing(make):
     model = randomise(make())
     state = mlp_state_dict(model)
-    host = policy(mlp(), share_params=False)
-    assert list(host.state_dict()) == list(state)
-    host.load_state_dict(state)
+    twin = policy(mlp(), share_params=False)
+    assert list(twin.state_dict()) == list(state)
+    twin.load_state_dict(state)
     observation = torch.randn(4, N, F)
-    assert_near(call(host, observation), call(model, observation))
+    assert_near(call(twin, observation), call(model, observation))
 
 
 @pytest.mark.parametrize("name", ["nops", "mlp unshared"])

@@ -24,7 +24,7 @@ from benchmarl_hyper.export.policies import export, load_policies
 from benchmarl_hyper.running.experiment_parts import policy_model, policy_name
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "run_exported.py"
-HOSTS = ["benchmarl", "benchmarl_hyper", "torchrl", "tensordict"]
+NOT_NEEDED = ["benchmarl", "benchmarl_hyper", "torchrl", "tensordict"]
 
 
 def trained(folder, model, algorithm="ippo", task=one_group, continuous=True, **changes):
@@ -137,7 +137,7 @@ def test_the_description_names_everything(run, folder):
 
 @pytest.mark.parametrize(("kind", "runtime"), [("pt2", "torch"), ("onnx", "onnxruntime")])
 def test_agents_run_without_the_packages_that_trained_them(run, folder, kind, runtime):
-    blocked = [*HOSTS, "torch"] if runtime == "onnxruntime" else [*HOSTS, "onnxruntime"]
+    blocked = [*NOT_NEEDED, "torch"] if runtime == "onnxruntime" else [*NOT_NEEDED, "onnxruntime"]
     group, name, observation, _, action = next(evaluated(run))
     code = (
         f"import sys, runpy; sys.modules.update(dict.fromkeys({blocked}))\n"

@@ -35,15 +35,15 @@ def test_a_fair_comparison_is_not_flagged(tmp_path):
 def test_other_settings_of_labels_are_flagged(tmp_path, key, value):
     pair(tmp_path, b={key: value})
     section = "experiment" if key == "lr" else "model"
-    assert f"Labels differ in more than their name, in {section}.{key}" in warned(tmp_path)
+    assert f"Labels differ in {section}.{key} (vmas/navigation), which their" in warned(tmp_path)
 
 
 def test_settings_that_differ_within_a_label_are_flagged(tmp_path):
     own_run(tmp_path, seed=0)
     own_run(tmp_path, seed=1, settings=config(1, lr=9.0))
     assert (
-        "Runs of one label differ in experiment.lr (vmas/navigation): 0.001 in ippo_nops; 9.0"
-        in warned(tmp_path)
+        "Runs with the same label differ in experiment.lr (vmas/navigation): 0.001 in ippo_nops; "
+        "9.0 in" in warned(tmp_path)
     )
 
 
@@ -77,8 +77,8 @@ def test_final_frames_and_evaluations_that_differ(tmp_path):
     own_run(tmp_path, "nops", returns=[[1.0]] * 4, every=100)
     own_run(tmp_path, "fups", returns=[[1.0]] * 3, every=200)
     text = warned(tmp_path)
-    assert "not after the same frames: 400 in ippo_nops; 600 in ippo_fups." in text
-    assert "only the 2 that all of them have are in the curves, 3 of 5 evaluation points" in text
+    assert "from different numbers of frames: 400 in ippo_nops; 600 in ippo_fups." in text
+    assert "only the evaluation points that all runs have (2 of 5, 3 dropped)." in text
 
 
 def test_missing_and_few_seeds(tmp_path):
@@ -87,7 +87,7 @@ def test_missing_and_few_seeds(tmp_path):
     own_run(tmp_path, "fups", 1)
     text = warned(tmp_path)
     assert "different seeds: ippo_fups lacks 0, 2." in text
-    assert "Fewer than 3 seeds, so no interval: ippo_fups on vmas/navigation (1)." in text
+    assert "because there are fewer than 3 seeds: ippo_fups on vmas/navigation (1)." in text
 
 
 def test_episodes_versions_and_unknown_settings(tmp_path):
@@ -96,5 +96,5 @@ def test_episodes_versions_and_unknown_settings(tmp_path):
     benchmarl_run(tmp_path / "h", hydra=False)
     text = warned(tmp_path)
     assert "different numbers of episodes: 1 in ippo_nops; 2 in ippo, ippo_fups." in text
-    assert "different versions of torch: 2 in 1 runs, 1 in 1 runs." in text
-    assert "The settings of 1 runs are unknown (ippo)" in text
+    assert "different versions of torch: 2 in 1 run, 1 in 1 run." in text
+    assert "The settings of 1 run are unknown (ippo)" in text

@@ -36,7 +36,7 @@ def suite(base, tasks=("vmas/navigation", "games/x"), seeds=3, measured=False):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A report of ours with two runs that cannot be used, and of the host's."""
+    """A report of ours with two runs that cannot be used, and of BenchMARL's."""
     base = tmp_path_factory.mktemp("runs")
     suite(base, measured=True)
     own_run(base, "hypermarl_mlp", 0, status="failed", error="Traceback\nValueError: <no>")
@@ -76,7 +76,7 @@ def test_the_page_says_what_to_know_first(written):
     assert "in experiment.lr (vmas/navigation)" in page
     assert "1 file could not be used" in page
     assert "ValueError: &lt;no&gt;" in page
-    assert "Left out: label ippo_mlp_shared, which has no runs of some tasks." in page
+    assert "Left out: label ippo_mlp_shared, which has no runs on some tasks." in page
     assert f"python -m benchmarl_hyper.report {written.parents[1]} --out {written.parent}" in page
 
 
@@ -108,10 +108,10 @@ def test_figures_and_tables_are_beside_the_page(written):
 def test_the_table_of_returns_says_that_runs_are_not_in_it(written, tmp_path):
     table = (written.parent / "tables" / "returns.md").read_text()
     assert "hypermarl_mlp" not in table
-    assert table.rstrip().endswith("Not in it: 1 file that could not be used (see report.html).")
+    assert table.rstrip().endswith("Not included: 1 file that could not be used (see report.html).")
     own_run(tmp_path, returns=[[1.0]])
     report.write([tmp_path])
-    assert "Not in it" not in (tmp_path / "report" / "tables" / "returns.md").read_text()
+    assert "Not included" not in (tmp_path / "report" / "tables" / "returns.md").read_text()
 
 
 def test_a_report_of_a_folder_with_a_report_is_the_same(written, tmp_path):
@@ -123,8 +123,8 @@ def test_a_report_of_a_folder_with_a_report_is_the_same(written, tmp_path):
 def test_one_run_is_enough(tmp_path):
     own_run(tmp_path, returns=[[1.0]])
     page = report.write([tmp_path], tmp_path / "out").read_text()
-    assert "Fewer than 3 seeds, so no interval" in page
-    assert "No task has runs of all labels, and scores that differ." in page
+    assert "No interval, because there are fewer than 3 seeds" in page
+    assert "No task has both runs of all labels and scores that differ." in page
     assert "What sharing does" not in page
 
 
@@ -167,8 +167,8 @@ def test_bounds_are_read_and_those_without_runs_are_named(tmp_path):
     file.write_text("games/x: [0, 10]\nother: [0, 1]\n")
     assert read_bounds(file) == {"games/x": (0.0, 10.0), "other": (0.0, 1.0)}
     page = report.write([tmp_path], bounds=file).read_text()
-    assert "Bounds of other are not used" in page
-    assert "Scores that count as 0 and 1 were given for games/x." in page
+    assert "Bounds of other are not used, because there are no runs on it." in page
+    assert "For games/x, the returns that count as 0 and 1 were given." in page
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a/b: 3", "a/b: [1]", "a/b: [x, 2]", "null"])

@@ -54,7 +54,7 @@ def test_two_baselines_of_the_same_runs_are_refused(tmp_path):
     page = tmp_path / "page.md"
     block = "<!-- paired_differences to {} of a.tar.xz -->\n<!-- end -->\n"
     page.write_text(block.format("x") + block.format("y"))
-    with pytest.raises(ValueError, match="are x and y, and a report has one"):
+    with pytest.raises(ValueError, match="are x and y, but a report has one"):
         filled(page, tmp_path / "out")
 
 

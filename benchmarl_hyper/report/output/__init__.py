@@ -1,1 +1,1 @@
-"""Figures and tables, as files and for the page."""
+"""Writers of figures, tables and results, for the page and for files."""

@@ -1,4 +1,4 @@
-"""Figures of lines and of estimates: data in, matplotlib figure out, without a window."""
+"""Figures of lines and of estimates, as matplotlib figures that need no window."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from benchmarl_hyper.report.statistics.estimators import Estimate
 from benchmarl_hyper.report.statistics.scores import Band
 
-logging.getLogger("fontTools").setLevel(logging.WARNING)  # one line per glyph table of each PDF
+# fontTools logs a line per glyph table of each PDF
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
-# Okabe and Ito's colours, told apart with any colour vision; the yellow is left out, since it is
-# too pale for lines on white.
+# Okabe and Ito's colours, which can be distinguished with any colour vision. Their yellow is left
+# out, because it is too pale for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 LINES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, GREY, FAINT = "#222222", "#666666", "#e6e6e6"
 WIDTH = 10.0
-# Up to so many points of a line have markers
+# A line with at most this many points has markers
 FEW_POINTS = 15
 
 
 class Style(NamedTuple):
-    """How a label looks in every figure."""
+    """The look of a label in every figure."""
 
     colour: str
     line: str
@@ -39,7 +40,7 @@ class Style(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Lines over one pair of axes."""
+    """The lines that share one pair of axes, by label."""
 
     title: str
     x: str
@@ -48,9 +49,9 @@ class Panel(NamedTuple):
 
 
 class Dots(NamedTuple):
-    """A row per label: its estimate, and the seeds behind it where there are few.
+    """A panel with a row per label: its estimate, and single seeds if ``seeds`` has them.
 
-    ``origin`` is a value to compare with, marked by a line.
+    ``origin`` is a value to compare with, which a line marks.
     """
 
     title: str
@@ -61,7 +62,10 @@ class Dots(NamedTuple):
 
 
 def styles(labels: Sequence[str]) -> dict[str, Style]:
-    """Colours first, then lines, so that any number of labels is told apart."""
+    """Return a style for each label.
+
+    Colours change first and lines second, so that up to 28 labels have different styles.
+    """
     return {
         label: Style(
             COLOURS[i % len(COLOURS)],
@@ -75,12 +79,12 @@ def styles(labels: Sequence[str]) -> dict[str, Style]:
 def curve_figure(
     panels: Sequence[Panel], looks: Mapping[str, Style], columns: int | None = None
 ) -> Figure:
-    """Lines with shaded intervals, a panel each, and one legend that states n.
+    """Draw lines with shaded intervals in panels, and one legend that states n.
 
     Args:
-        panels: at least one.
+        panels: the panels, at least one.
         looks: a style for every label, in the order of the legend.
-        columns: panels beside each other.
+        columns: the number of panels in a row; None to choose it.
     """
     columns = columns or _columns(len(panels))
     figure, axes = grid(len(panels), height=2.5, columns=columns)
@@ -109,7 +113,13 @@ def _draw(ax: Axes, line: Band, look: Style) -> None:
 def dot_figure(
     panels: Sequence[Dots], looks: Mapping[str, Style], columns: int | None = None
 ) -> Figure:
-    """Estimates and their intervals, a row per label; single seeds as small dots below."""
+    """Draw estimates with their intervals in panels, and single seeds as small dots below them.
+
+    Args:
+        panels: the panels, at least one.
+        looks: a style for every label, in the order of the rows.
+        columns: the number of panels in a row; None to choose it.
+    """
     labels = [label for label in looks if any(label in panel.rows for panel in panels)]
     columns = columns or _columns(len(panels))
     figure, axes = grid(len(panels), 0.75 + 0.27 * len(labels), columns)
@@ -126,7 +136,7 @@ def dot_figure(
             ax.plot(seeds, np.full(len(seeds), row + 0.25), ".", color=look.colour, ms=4, alpha=0.5)
             if estimate.interval is not None:
                 (bar,) = ax.plot(estimate.interval, (row, row), color=look.colour, lw=5, alpha=0.35)
-                bar.set_solid_capstyle("butt")  # others lengthen it
+                bar.set_solid_capstyle("butt")  # other caps lengthen the bar
             ax.plot(estimate.value, row, look.marker, color=look.colour, ms=6)
         ax.set_yticks(range(len(labels)), [] if index % columns else labels)
         ax.set_ylim(len(labels) - 0.4, -0.6)
@@ -135,12 +145,15 @@ def dot_figure(
 
 
 def png(figure: Figure) -> bytes:
-    """Finer than it is shown, for sharp screens."""
+    """Return the figure as PNG, finer than the page shows it, for sharp screens."""
     return _saved(figure, "png", dpi=150)
 
 
 def pdf(figure: Figure) -> bytes:
-    """For papers: fonts that venues accept, and the same bytes for the same data."""
+    """Return the figure as PDF, with fonts that venues accept.
+
+    The same data give the same bytes.
+    """
     with matplotlib.rc_context({"pdf.fonttype": 42}):
         return _saved(figure, "pdf", metadata={"CreationDate": None})
 
@@ -148,16 +161,24 @@ def pdf(figure: Figure) -> bytes:
 def _saved(figure: Figure, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, facecolor="white", **options)
-    figure.set_layout_engine("none")  # things are in place, and placing them takes long
+    figure.set_layout_engine("none")  # the parts are in place, and placing them again takes long
     return buffer.getvalue()
 
 
 def _columns(n: int) -> int:
-    return {4: 2, 8: 4}.get(n, 3 if n <= 12 else 4)  # 4 and 8 in full rows
+    return {4: 2, 8: 4}.get(n, 3 if n <= 12 else 4)  # 4 and 8 panels fill their rows
 
 
 def grid(n: int, height: float, columns: int) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels; one panel alone is narrower and at least 3.4 inches high."""
+    """Return a figure with empty panels, and their axes.
+
+    A single panel is narrower and at least 3.4 inches high.
+
+    Args:
+        n: the number of panels.
+        height: the height of a row of panels in inches.
+        columns: the largest number of panels in a row.
+    """
     columns = min(n, columns)
     rows = -(-n // columns)
     size = (WIDTH, height * rows + 0.6) if columns > 1 else (0.7 * WIDTH, max(3.4, height + 0.6))
@@ -167,13 +188,13 @@ def grid(n: int, height: float, columns: int) -> tuple[Figure, list[Axes]]:
 
 
 def _title_size(titles: Sequence[str], columns: int) -> float:
-    """In points: 9.5, or less where columns are too narrow for so many characters."""
+    """Return the size of titles in points: 9.5, or less if the longest one needs it to fit."""
     longest = max(len(title) for title in titles)
     return min(9.5, 1.4 * 72 * WIDTH / min(columns, len(titles)) / max(longest, 1))
 
 
 def style_axes(ax: Axes, title: str, x: str, y: str, title_size: float = 9.5) -> None:
-    """What all figures share: few lines, grey where it is not data."""
+    """Give axes the look that all figures share: few lines, and grey for what is not data."""
     ax.set_title(title, fontsize=title_size, color=INK, loc="left")
     ax.set_xlabel(x, fontsize=8.5, color=GREY)
     ax.set_ylabel(y, fontsize=8.5, color=GREY)

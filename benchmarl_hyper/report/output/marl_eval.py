@@ -1,4 +1,4 @@
-"""Results in marl-eval's layout."""
+"""Export of results in marl-eval's layout."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from benchmarl_hyper.report.statistics.scores import Groups, common_frames
 
 
 def marl_eval(groups: Groups) -> tuple[dict[str, Any], list[str]]:
-    """Results in marl-eval's layout, and what had to be left out of it.
+    """Return results in marl-eval's layout, and notes on what had to be left out.
 
-    It wants the same algorithms, numbers of runs and numbers of steps on all tasks of an
-    environment. So labels that miss a task are left out, runs beyond the fewest are, and of
-    evaluations that all runs of a task have, as many are kept as the task with the fewest has.
+    marl-eval needs the same algorithms, number of runs and number of steps on all tasks of an
+    environment. Labels without runs on one of the tasks are therefore left out. Every task and
+    label keeps the same number of runs: the smallest number that one of them has. Every run keeps
+    the same number of evaluations: the smallest number that the runs of one task have in common.
 
-    ``absolute_metrics`` are those of our runs if all runs have them, and the last evaluation's
+    ``absolute_metrics`` holds our absolute metric if all runs have it, and the last evaluation
     otherwise.
     """
     environments: dict[str, dict[str, Mapping[str, Sequence[Run]]]] = {}
@@ -36,7 +37,8 @@ def _environment(
 ) -> dict[str, Any]:
     every = sorted(set().union(*tasks.values()))
     kept = [label for label in every if all(label in labels for labels in tasks.values())]
-    notes += [f"{label} misses a task of {environment}" for label in every if label not in kept]
+    lacking = [label for label in every if label not in kept]
+    notes += [f"{label}, which has no runs on some tasks of {environment}" for label in lacking]
     frames = {
         task: common_frames(run for label in kept for run in labels[label])
         for task, labels in tasks.items()
@@ -44,13 +46,16 @@ def _environment(
     n_runs = min((len(labels[label]) for labels in tasks.values() for label in kept), default=0)
     n_steps = min(map(len, frames.values()))
     if not n_runs or not n_steps:
-        notes.append(f"{environment} has no label with evaluations that all its runs share")
+        notes.append(
+            f"all of {environment}, where no label has runs on all tasks, or where a task has no "
+            "evaluation that all of its runs share"
+        )
         return {}
     runs = [run for labels in tasks.values() for label in kept for run in labels[label]]
     if len(runs) > n_runs * len(kept) * len(tasks):
-        notes.append(f"runs of {environment} beyond the first {n_runs} of each task and label")
+        notes.append(f"runs on {environment} beyond the first {n_runs} per task and label")
     if max(map(len, frames.values())) > n_steps:
-        notes.append(f"evaluations of {environment} beyond {n_steps} per run")
+        notes.append(f"evaluations on {environment} beyond {n_steps} per run")
     use_absolute = all(run.absolute for run in runs)
     return {
         task: {

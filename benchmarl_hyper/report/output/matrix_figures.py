@@ -1,4 +1,4 @@
-"""Figures of matrices: between labels, and between agents."""
+"""Figures of matrices over pairs of labels and over pairs of agents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarl_hyper.report.statistics.estimators import Estimate
 
 
 class Map(NamedTuple):
-    """A matrix with a row and a column per agent, or a row of coordinates per agent."""
+    """A matrix with a title: a row and a column per agent, or a row of coordinates per agent."""
 
     title: str
     matrix: np.ndarray
@@ -23,11 +23,12 @@ class Map(NamedTuple):
 def improvement_figure(
     labels: Sequence[str], estimates: Mapping[tuple[str, str], Estimate]
 ) -> Figure:
-    """The probability that a run of the row beats one of the column, with its interval.
+    """Draw the probability that a run of the row's label beats one of the column's label.
 
     Args:
-        labels: of rows and columns.
-        estimates: for each pair, in one order; those of the other are the rest to 1.
+        labels: the labels of rows and columns.
+        estimates: an estimate for each pair of labels, in one of its two orders. The probability
+            for the other order is 1 minus the estimate.
     """
     n = len(labels)
     figure = Figure(figsize=(min(WIDTH, 1.8 + 1.15 * n), 0.55 * n + 1.1), layout="constrained")
@@ -38,7 +39,8 @@ def improvement_figure(
         values[row, column] = estimate.value
         text = _text(estimate)
         ax.text(column, row, text, ha="center", va="center", fontsize=8, color=INK)
-    ax.imshow(values, cmap="PuOr", vmin=-0.4, vmax=1.4, aspect="auto")  # pale, to be written on
+    # The limits make colours pale, so that the text on them can be read
+    ax.imshow(values, cmap="PuOr", vmin=-0.4, vmax=1.4, aspect="auto")
     ax.set_xticks(range(n), labels, rotation=25, ha="left", rotation_mode="anchor")
     ax.xaxis.tick_top()
     ax.set_yticks(range(n), labels)
@@ -62,7 +64,14 @@ def _text(estimate: Estimate) -> str:
 
 
 def map_figure(maps: Sequence[Map], limits: tuple[float, float], colours: str, name: str) -> Figure:
-    """Matrices over pairs of agents, on one colour scale."""
+    """Draw matrices over pairs of agents, with one colour scale.
+
+    Args:
+        maps: the matrices, at least one.
+        limits: the values at the two ends of the colour scale.
+        colours: the name of a colour map of matplotlib.
+        name: the name of the quantity, which stands at the colour scale.
+    """
     figure, axes = grid(len(maps), height=2.3, columns=5)
     for ax, one in zip(axes, maps, strict=True):
         image = ax.imshow(one.matrix, cmap=colours, vmin=limits[0], vmax=limits[1])
@@ -80,7 +89,7 @@ def map_figure(maps: Sequence[Map], limits: tuple[float, float], colours: str, n
 
 
 def scatter_figure(maps: Sequence[Map]) -> Figure:
-    """Agents by their first two coordinates, with their numbers."""
+    """Draw agents as numbered dots at their first two coordinates, with a panel per matrix."""
     figure, axes = grid(len(maps), height=2.6, columns=4)
     for ax, one in zip(axes, maps, strict=True):
         points = np.column_stack([one.matrix, np.zeros(len(one.matrix))])[:, :2]

@@ -1,4 +1,4 @@
-"""Tables and results as other programs read them: CSV, LaTeX, Markdown, marl-eval's JSON."""
+"""Tables, and their text in CSV, LaTeX and Markdown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LATEX = {
 
 @dataclass(frozen=True)
 class Table:
-    """Cells under a header; ``bold`` has the row and the column of those that stand out."""
+    """A table of texts; ``bold`` has the row and the column of each bold cell."""
 
     name: str
     caption: str
@@ -31,14 +31,14 @@ class Table:
 
 
 def to_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Comma-separated values; None is an empty cell."""
+    """Return rows as comma-separated values; None becomes an empty cell."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
     return buffer.getvalue()
 
 
 def to_markdown(table: Table) -> str:
-    """A table for GitHub and for documentation, and its caption below."""
+    """Return a table in Markdown, with its caption below."""
     cells = [
         [f"**{text}**" if (i, j) in table.bold else text for j, text in enumerate(row)]
         for i, row in enumerate(table.rows)
@@ -51,7 +51,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A table for the package booktabs."""
+    """Return a table in LaTeX, for the package booktabs."""
     rows = [
         " & ".join(_latex_cell(text, (i, j) in table.bold) for j, text in enumerate(row)) + r" \\"
         for i, row in enumerate(table.rows)
@@ -91,14 +91,15 @@ def overview(
     digits: int = 4,
     bold: Callable[[Mapping[str, Score], str], bool] | None = None,
 ) -> Table:
-    """Means with their intervals, and n in the header.
+    """Return a table of means with intervals: a row per label, a column per task, n in the header.
 
     Args:
-        name: of the table's files.
-        caption: what the values are.
-        scores: by task and label.
-        digits: significant ones.
-        bold: whether a label stands out among the scores of a task.
+        name: the name of the table's files.
+        caption: the caption, which says what the values are.
+        scores: scores by task and label.
+        digits: the number of significant digits.
+        bold: a function that says whether the score of a label is bold, given the scores of its
+            task; None for no bold ones.
     """
     labels = sorted({label for of_task in scores.values() for label in of_task})
     rows = [
@@ -116,12 +117,12 @@ def overview(
 
 
 def leading(scores: Mapping[str, Score], label: str) -> bool:
-    """Whether a label has the highest mean, or an interval that overlaps its."""
+    """Return whether a label has the highest mean, or an interval that overlaps its interval."""
     return standing(scores, label) in ("highest", "overlaps")
 
 
 def apart_from_0(scores: Mapping[str, Score], label: str) -> bool:
-    """Whether a label's interval leaves out 0."""
+    """Return whether a label has an interval that does not include 0."""
     interval = scores[label].interval
     return interval is not None and not interval[0] <= 0 <= interval[1]
 

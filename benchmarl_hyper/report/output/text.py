@@ -1,4 +1,4 @@
-"""How numbers and names are written, in tables, captions and sentences alike."""
+"""The form of numbers and names in tables, captions and sentences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def interval(ends: Sequence[Any] | None, number: Callable[[Any], str] = "{:.3f}"
 
     Args:
         ends: the lower and the upper end.
-        number: how one number is written.
+        number: a function that writes one number.
     """
     return "-" if ends is None else f"{number(ends[0])} to {number(ends[1])}"
 

@@ -1,1 +1,1 @@
-"""Files of runs in, runs out."""
+"""Readers of what runs have written."""

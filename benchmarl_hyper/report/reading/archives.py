@@ -1,4 +1,4 @@
-"""Runs in one file: an archive is unpacked beside itself."""
+"""Archives of runs: a tar file is unpacked into a folder next to it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ MARK = ".unpacked"
 
 
 def unpacked(paths: Sequence[Path]) -> list[Path]:
-    """The folders among paths, and those that archives unpack to.
+    """Unpack the archives among paths, and return a folder for each path.
 
-    ``results/games.tar.xz`` unpacks to ``results/games``, once. Nothing is overwritten.
+    ``results/games.tar.xz`` is unpacked to ``results/games``, once. Nothing is overwritten.
+
+    Returns:
+        The folder that an archive was unpacked to; a path that is not a file, as it is.
 
     Raises:
-        ValueError: for a file that is no archive, for an archive that is not one folder of its own
-            name, and if that folder is there already, from elsewhere or from an older archive.
+        ValueError: if a file is not an archive, if an archive does not hold exactly one folder with
+            its own name, or if that folder already exists and is not from this archive as it is
+            now.
     """
     return [_folder(path) if path.is_file() else path for path in map(Path, paths)]
 
@@ -30,11 +34,14 @@ def _folder(archive: Path) -> Path:
         with tarfile.open(archive) as file:
             roots = {Path(member).parts[:1] for member in file.getnames()}
             if roots != {(name,)}:
-                raise ValueError(f"{archive} must hold one folder, {name}: see docs/report.md")
+                raise ValueError(
+                    f"{archive} must hold exactly one folder, {name}; docs/report.md shows how to "
+                    "make such an archive"
+                )
             if folder.exists():
                 raise ValueError(
-                    f"{archive} would overwrite {folder}, which is not from it as it is now; "
-                    "give the folder instead, or move it away"
+                    f"{archive} would overwrite {folder}, which was not unpacked from the archive "
+                    "as it is now; pass the folder instead, or move it away"
                 )
             file.extractall(archive.parent, filter="data")
     except (tarfile.TarError, EOFError, OSError) as error:

@@ -1,25 +1,25 @@
-"""What to call a run of BenchMARL's own runner, whose results name the algorithm alone."""
+"""Labels for runs of BenchMARL's own runner, whose results name only the algorithm."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# Models that share parameters or not by `experiment.share_policy_params`, so their name is not all.
+# `experiment.share_policy_params` decides whether these models share; their names do not show it
 BENCHMARL_MODELS = {"cnn", "deepsets", "gnn", "gru", "lstm", "mlp"}
 
 
 def benchmarl_label(algorithm: str, config: Mapping[str, Any], choices: Mapping[str, Any]) -> str:
-    """``<algorithm>_<model>``, with what else tells two such runs apart.
+    """Return a label for a run: ``<algorithm>_<model>``, and what else distinguishes such runs.
 
     Args:
-        algorithm: as the results have it.
+        algorithm: the algorithm's name in the results.
         config: the run's resolved configuration.
-        choices: Hydra's choices of the configuration groups.
+        choices: what Hydra has chosen for each configuration group.
 
     Returns:
-        The label. BenchMARL's models are followed by ``_shared`` or ``_unshared``, and a critic of
-        another model by ``_critic_<model>``. The layers of a sequence are joined by ``-``.
+        The label. BenchMARL's models add ``_shared`` or ``_unshared``, and a critic with another
+        model adds ``_critic_<model>``. The layers of a sequence are joined by ``-``.
     """
     policy, critic = (_name(config, choices, part) for part in ("model", "critic_model"))
     shared = config.get("experiment", {}).get("share_policy_params", True)
@@ -32,7 +32,10 @@ def benchmarl_label(algorithm: str, config: Mapping[str, Any], choices: Mapping[
 
 
 def _name(config: Mapping[str, Any], choices: Mapping[str, Any], part: str) -> str:
-    """Of the chosen file, which may be a changed copy of another; of a sequence, its layers."""
+    """Return the name of the chosen file, or the layers of a sequence.
+
+    A file may be a changed copy of a model's file, so its name can say more than the model's.
+    """
     model = config.get(part) or {}
     if "layers" in model:
         return "-".join(_layers(model))

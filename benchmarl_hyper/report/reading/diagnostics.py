@@ -1,4 +1,4 @@
-"""What callbacks recorded while runs trained: ``diagnostics.jsonl`` beside the results."""
+"""Readers of what callbacks recorded in training: ``diagnostics.jsonl`` next to the results."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ Key: TypeAlias = tuple[str, str]  # group and name
 
 
 class Recording(NamedTuple):
-    """Scalars and matrices by group and name, then by frames."""
+    """The scalars and matrices of one run, by group and name and then by frames."""
 
     scalars: dict[Key, dict[int, float]]
     matrices: dict[Key, dict[int, np.ndarray]]
 
 
 def read(path: Path) -> tuple[Recording, list[Dropped]]:
-    """One file. Of lines that stand for the same, the last one counts."""
+    """Read one file, and say how many of its lines could not be used.
+
+    If several lines record the same quantity at the same frames, the last one counts.
+    """
     recording, broken = Recording({}, {}), 0
     for line in path.read_text().splitlines():
         try:
@@ -42,7 +45,11 @@ def read(path: Path) -> tuple[Recording, list[Dropped]]:
 
 
 def read_all(runs: Sequence[Run]) -> tuple[dict[Path, Recording], list[Dropped]]:
-    """Those of all runs that have one, by the run's folder."""
+    """Read the recordings of all runs that have one.
+
+    Returns:
+        The recordings by run folder, and the files with lines that could not be used.
+    """
     recordings, dropped = {}, []
     for run in runs:
         path = run.file.parent / DIAGNOSTICS

@@ -1,4 +1,4 @@
-"""Runs that were recorded, ours and BenchMARL's, and the files that could not be used."""
+"""Readers of results, ours and BenchMARL's: runs, and files that could not be used."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from benchmarl_hyper.terminal import last_line
 
 OWN_EXPORT = "marl_eval.json"
 WITHOUT_RESULTS = {".hydra", "checkpoints", "scalars", "texts", "videos"}
-# The loader in C takes a tenth of the time, which counts with a thousand runs
+# The loader written in C takes a tenth of the time, which matters with a thousand runs
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Evaluation(NamedTuple):
-    """Frames of training before it, and a value per episode of each metric."""
+    """An evaluation: the frames of training before it, and each metric's value per episode."""
 
     frames: int
     metrics: Mapping[str, list[float]]
@@ -35,9 +35,10 @@ class Evaluation(NamedTuple):
 class Run:
     """One finished run.
 
-    ``absolute`` has a value per fresh episode of the best evaluation's policy, and is empty for
-    BenchMARL's own runs: what they call so is their best single episode. ``settings`` is the
-    resolved configuration and ``record`` our ``run.json``; both are empty where there is none.
+    ``absolute`` has each metric's values in fresh episodes with the policy of the best evaluation.
+    It is empty for BenchMARL's own runs, where the entry of that name is the best single episode.
+    ``settings`` is the resolved configuration, and ``record`` is our ``run.json``. Each is empty if
+    the run has none.
     """
 
     task: str
@@ -52,39 +53,40 @@ class Run:
 
     @property
     def final_return(self) -> float:
-        """Mean over the episodes of the last evaluation."""
+        """The mean return over the episodes of the last evaluation."""
         return _mean(self.evaluations[-1].metrics["return"])
 
     @property
     def absolute_return(self) -> float | None:
-        """The absolute metric: mean over its episodes."""
+        """The absolute metric: the mean return over its episodes; None if it was not measured."""
         return _mean(self.absolute["return"]) if self.absolute else None
 
 
 class Dropped(NamedTuple):
-    """A file that is not in the report, and why."""
+    """A file that the report does not use, and the reason."""
 
     path: Path
     reason: str
 
 
 class Results(NamedTuple):
-    """What was found: runs in order of task, label and seed."""
+    """The runs that were found, in order of task, label and seed, and the files not used."""
 
     runs: list[Run]
     dropped: list[Dropped]
 
 
 def read(folders: Sequence[Path]) -> Results:
-    """All finished runs below folders, each once.
+    """Read all finished runs below folders, each of them once.
+
+    JSON files of other kinds are ignored.
 
     Args:
-        folders: of runs, of sweeps, or above them, or archives of such a folder. JSON files of
-            other kinds are passed over.
+        folders: run folders, folders of sweeps, folders above them, or archives of such folders.
 
     Raises:
-        ValueError: as ``archives.unpacked``, for a folder that is not there, for folders without a
-            finished run, and for two runs with one task, label and seed.
+        ValueError: if ``archives.unpacked`` refuses an archive, if a folder does not exist, if no
+            run is finished, or if two runs have the same task, label and seed.
     """
     runs: list[Run] = []
     dropped = []
@@ -101,10 +103,12 @@ def read(folders: Sequence[Path]) -> Results:
 
 def _files(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder; give that of a run, of a sweep, or above them")
+        raise ValueError(
+            f"{folder} is not a folder; give a run folder, the folder of a sweep, or one above them"
+        )
     for path, names, files in os.walk(folder.resolve()):
         names[:] = sorted(set(names) - WITHOUT_RESULTS)
-        if RECORD in files:  # its folder is one run's, with earlier attempts in it
+        if RECORD in files:  # a run folder, which may also hold earlier attempts
             names.clear()
             files = [RECORD]
         wanted = (name for name in sorted(files) if name.endswith(".json") and name != OWN_EXPORT)
@@ -122,13 +126,15 @@ def _own(path: Path) -> Iterator[Run]:
     folder, record = path.parent, _load(path)
     missing = {"status", "label"} - set(record if isinstance(record, dict) else ())
     if missing:
-        raise ValueError(f"{RECORD} lacks {sorted(missing)}; it is not of our runner, rename it")
+        raise ValueError(
+            f"{RECORD} lacks {sorted(missing)}, so our runner has not written it; rename the file"
+        )
     if record["status"] != "done":
         raise ValueError(_unfinished(record))
     files = sorted(file for file in folder.glob("*/*.json") if file.stem == file.parent.name)
     if len(files) != 1:
         names = ", ".join(str(file.relative_to(folder)) for file in files) or "none"
-        raise ValueError(f"status is 'done', but of results files, need one, there is: {names}")
+        raise ValueError(f"status is 'done', but there must be one results file, found: {names}")
     recorded = list(_recorded(_load(files[0])))
     if not recorded:
         raise ValueError(f"status is 'done', but {files[0].name} has no evaluation")
@@ -163,11 +169,12 @@ def _benchmarls(path: Path) -> Iterator[Run]:
             config = _config(hydra / "config.yaml")
             runtime = _config(hydra / "hydra.yaml").get("hydra", {}).get("runtime", {})
             choices = runtime.get("choices", {})
-            if str(choices.get("algorithm", "")).startswith(label):  # else it has a name already
+            # Other files already have a label that is more than the algorithm
+            if str(choices.get("algorithm", "")).startswith(label):
                 label = benchmarl_label(label, config, choices)
         folder = path.parent if hydra is None else hydra.parent
         absolute = steps.get("absolute_metrics") or {}
-        if len(absolute.get("return", ())) == 1:  # BenchMARL's: the best of all single episodes
+        if len(absolute.get("return", ())) == 1:  # BenchMARL's entry: the best single episode
             absolute = {}
         yield Run(
             task=task,
@@ -189,7 +196,10 @@ def _config(path: Path) -> Mapping[str, Any]:
 
 
 def _recorded(results: Any) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
-    """Task, label, seed and steps of each run in marl-eval's layout, and nothing of other JSON."""
+    """Yield task, label, seed and steps of each run in a file of marl-eval's layout.
+
+    Other JSON yields nothing.
+    """
     for environment, tasks in _items(results):
         for task, labels in _items(tasks):
             for label, seeds in _items(labels):
@@ -208,22 +218,24 @@ def _evaluations(steps: Mapping[str, Any]) -> list[Evaluation]:
         if not key.startswith("step_"):
             continue
         if "step_count" not in step:
-            raise ValueError(f"{key} has no step_count; the file is not BenchMARL's")
+            raise ValueError(f"{key} has no step_count; the file is not in BenchMARL's format")
         frames = int(step["step_count"])
         evaluation = Evaluation(frames, _metrics(step, f"evaluation at {frames} frames"))
-        found.setdefault(frames, evaluation)  # a later one of the same policy is another question
+        found.setdefault(frames, evaluation)  # a later one evaluates the same policy again
     return [found[frames] for frames in sorted(found)]
 
 
 def _metrics(step: Mapping[str, Any], name: str) -> dict[str, list[float]]:
-    """Those with finite values for all episodes; the return must be one of them."""
+    """Return the metrics that are finite in all episodes; the return must be one of them."""
     metrics = {
         key: [float(value) for value in values]
         for key, values in step.items()
         if isinstance(values, list) and values and all(map(_finite, values))
     }
     if "return" not in metrics:
-        raise ValueError(f"{name} has return {step.get('return')}, need finite ones of episodes")
+        raise ValueError(
+            f"{name} has return {step.get('return')}, need one finite value per episode"
+        )
     return metrics
 
 
@@ -238,10 +250,10 @@ def _mean(values: Sequence[float]) -> float:
 def _nothing(folders: Sequence[Path], dropped: Sequence[Dropped]) -> str:
     where = ", ".join(map(str, folders))
     if not dropped:
-        return f"no runs in {where}; give a folder of runs with experiment.create_json=True"
+        return f"no runs in {where}; give a folder of runs made with experiment.create_json=True"
     reasons = "; ".join(f"{path}: {reason}" for path, reason in dropped[:10])
     more = f"; and {len(dropped) - 10} more" if len(dropped) > 10 else ""
-    return f"no finished runs in {where}, and could not use {reasons}{more}"
+    return f"no finished runs in {where}; these files could not be used: {reasons}{more}"
 
 
 def _refuse_twins(runs: Sequence[Run]) -> None:
@@ -258,6 +270,9 @@ def _refuse_twins(runs: Sequence[Run]) -> None:
 
 
 def _order(run: Run) -> tuple[list[tuple[int, str]], str, int, str]:
-    """Numbers in names of tasks by value: ``specialisation_2`` before ``specialisation_16``."""
+    """Return a key to sort runs by task, label and seed.
+
+    Numbers in names of tasks count by value: ``specialisation_2`` is before ``specialisation_16``.
+    """
     task = [(int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", run.task)]
     return task, run.label, len(run.seed), run.seed

@@ -1,1 +1,1 @@
-"""The sections of the page."""
+"""The sections of the page, with their sentences and captions."""

@@ -1,4 +1,4 @@
-"""What a report shows of all tasks together: normalised scores."""
+"""The section on all tasks together: normalised scores."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ BOOTSTRAP = "95% percentile intervals of the stratified bootstrap over seeds"
 
 
 def overall_section(found: Aggregates | None, n_tasks: int, looks: Mapping[str, Style]) -> Section:
-    """Aggregates, profiles, probabilities of improvement and sample efficiency."""
-    title = "All tasks together" if n_tasks > 1 else "Normalised scores (of one task)"
+    """Show aggregates, performance profiles, probabilities of improvement, sample efficiency.
+
+    Args:
+        found: the aggregates; None if there are none.
+        n_tasks: the number of tasks in the report.
+        looks: a style for every label.
+    """
+    title = "All tasks together" if n_tasks > 1 else "Normalised scores (one task)"
     if found is None:
-        return Section(title, ["No task has runs of all labels, and scores that differ."])
+        text = "No task has both runs of all labels and scores that differ."
+        return Section(title, [text])
     looks = {label: look for label, look in looks.items() if label in found.labels}
     tasks = f"{len(found.tasks)} task{'s' * (len(found.tasks) > 1)}"
-    scope = f"Normalised {found.score} of {tasks}"
+    scope = f"Normalised {found.score} on {tasks}"
     pictures = [_intervals(found, scope, looks), _profiles(found, scope, looks)]
     if found.improvement:
         pictures.append(_improvement(found, scope))
@@ -39,41 +46,43 @@ def _text(found: Aggregates) -> list[str]:
     given = [task for task in found.tasks if found.bounds[task].given]
     derived = [task for task in found.tasks if not found.bounds[task].given]
     if given:
-        text.append(f"Scores that count as 0 and 1 were given for {listed(given)}.")
+        text.append(f"For {listed(given)}, the returns that count as 0 and 1 were given.")
     if derived:
         text.append(
-            f"For {listed(derived)}, 0 and 1 are the lowest and the highest mean return of any "
-            "evaluation of these runs. Both move when runs are added: give bounds with --bounds to "
-            "compare with other reports."
+            f"For {listed(derived)}, the lowest and the highest mean return of any evaluation of "
+            "these runs count as 0 and 1. Both values move when runs are added. To compare scores "
+            "with another report, give bounds with --bounds."
         )
     if len(found.tasks) == 1:
         text.append(
-            "There is one task, so the mean and the median over tasks are the same, and the "
-            "bootstrap of few runs is too narrow: go by the intervals of the section before."
+            "There is one task, so the mean and the median over tasks are the same. With few "
+            "runs, bootstrap intervals are too narrow: use the intervals of final and absolute "
+            "returns above instead."
         )
     return text
 
 
 def _intervals(found: Aggregates, scope: str, looks: Mapping[str, Style]) -> Picture:
     panels = [Dots(name, "", rows, {}) for name, rows in found.statistics.items()]
-    caption = f"{scope}, with {BOOTSTRAP}. The smaller the optimality gap, the better."
+    caption = f"{scope}, with {BOOTSTRAP}. A smaller optimality gap is better."
     return Picture("aggregates", caption, figures.dot_figure(panels, looks, columns=4))
 
 
 def _profiles(found: Aggregates, scope: str, looks: Mapping[str, Style]) -> Picture:
     panel = Panel("Performance profiles", "normalised score", "share of runs above", found.profiles)
     caption = (
-        f"{scope}: the share of runs that score more, with {BOOTSTRAP}, at each point by itself. "
-        "n is the number of runs."
+        f"{scope}: share of runs whose score is above the value on the horizontal axis. Shaded: "
+        f"pointwise {BOOTSTRAP}. n is the number of runs."
     )
     return Picture("performance_profiles", caption, figures.curve_figure([panel], looks))
 
 
 def _improvement(found: Aggregates, scope: str) -> Picture:
     caption = (
-        f"{scope}: the probability that a run of the row's label scores more than one of the "
-        f"column's on the same task, with {BOOTSTRAP}. Violet: the row's is better; orange: the "
-        "column's. Where the interval holds 0.5, these runs do not say which is."
+        f"{scope}: probability that a run of the row's label has a higher score than a run of the "
+        f"column's label on the same task, with {BOOTSTRAP}. Violet: the row's label is better. "
+        "Orange: the column's label is better. If the interval includes 0.5, these runs leave open "
+        "which label is better."
     )
     figure = matrices.improvement_figure(found.labels, found.improvement)
     return Picture("probability_of_improvement", caption, figure)
@@ -82,8 +91,8 @@ def _improvement(found: Aggregates, scope: str) -> Picture:
 def _efficiency(found: Aggregates, tasks: str, looks: Mapping[str, Style]) -> Picture:
     panel = Panel("Sample efficiency", found.efficiency_axis, "IQM", found.efficiency)
     caption = (
-        f"IQM of the normalised evaluation return of {tasks} during training, with {BOOTSTRAP}, "
-        "at each point by itself. n is the number of runs."
+        f"IQM of the normalised evaluation return on {tasks} during training. Shaded: pointwise "
+        f"{BOOTSTRAP}. n is the number of runs."
     )
     return Picture("sample_efficiency", caption, figures.curve_figure([panel], looks))
 
@@ -101,5 +110,5 @@ def _bounds_table(found: Aggregates) -> Table:
         [task, f"{np.round(low, 6):g}", f"{np.round(high, 6):g}", "given" if given else "data"]
         for task, (low, high, given) in found.bounds.items()
     ]
-    caption = "Returns that count as 0 and as 1."
+    caption = "Bounds: the returns of each task that count as 0 and as 1."
     return Table("bounds", caption, ["task", "0 is", "1 is", "from"], rows)

@@ -1,4 +1,4 @@
-"""What a report shows of how it came about: cost, runs, settings, machines, definitions."""
+"""The sections on cost and on how results came about: runs, settings, machines, definitions."""
 
 from __future__ import annotations
 
@@ -18,46 +18,48 @@ from benchmarl_hyper.terminal import duration
 AGARWAL = "Agarwal et al. 2021, arXiv 2108.13264"
 GORSANE = "Gorsane et al. 2022, arXiv 2209.10485"
 DEFINITIONS = [
-    ["final return", "Mean over the episodes of a run's last evaluation.", GORSANE],
+    ["final return", "Mean return over the episodes of a run's last evaluation.", GORSANE],
     [
         "absolute metric",
-        "Mean return of fresh episodes, after training, with the policy of the evaluation that had "
-        "the highest mean. Of our runs alone: what BenchMARL's files call so is the best single "
-        "episode, which is biased upwards.",
+        "Mean return of fresh episodes, measured after training with the policy of the evaluation "
+        "that had the highest mean. Only our runs have it. In BenchMARL's files, the entry of that "
+        "name is the best single episode, which is biased upwards.",
         GORSANE,
     ],
     [
         "interval of a mean over seeds",
-        "Student's t: mean plus and minus t(0.975, n-1) times the standard deviation over the "
-        "square root of n. None below 3 seeds.",
+        "Student's t: the mean plus and minus t(0.975, n-1) s / sqrt(n), where s is the standard "
+        "deviation over n seeds. No interval for fewer than 3 seeds.",
         "textbook",
     ],
     [
         "stratified bootstrap",
-        "Runs are drawn anew within each task; the interval is from the 2.5th to the 97.5th "
-        "percentile. Generator and seed are fixed, so that a report repeats.",
+        "Runs are resampled with replacement within each task. The interval is from the 2.5th to "
+        "the 97.5th percentile. Generator and seed are fixed, so the same runs give the same "
+        "interval.",
         AGARWAL,
     ],
     ["normalised score", "(score - low) / (high - low) with the task's bounds.", AGARWAL],
-    ["IQM", "Mean of the middle half of all runs of all tasks.", AGARWAL],
-    ["mean, median", "Over tasks, of the mean over seeds of each.", AGARWAL],
-    ["optimality gap", "1 - the mean of min(score, 1).", AGARWAL],
+    ["IQM", "Interquartile mean: mean of the middle half of all runs of all tasks.", AGARWAL],
+    ["mean, median", "Mean and median over tasks of each task's mean over seeds.", AGARWAL],
+    ["optimality gap", "1 minus the mean of min(score, 1).", AGARWAL],
     [
         "performance profile",
-        "Share of runs whose score is above a threshold, with tasks weighted alike.",
+        "Share of runs whose score is above a threshold. All tasks have the same weight.",
         AGARWAL,
     ],
     [
         "probability of improvement",
-        "Share of pairs of runs in which the first scores more (ties count half), mean over tasks.",
+        "Share of pairs of runs in which the first run has the higher score, averaged over tasks. "
+        "A tie counts half.",
         AGARWAL,
     ],
-    ["sample efficiency", "The IQM of the evaluations' normalised returns.", AGARWAL],
+    ["sample efficiency", "IQM of the normalised returns of evaluations during training.", AGARWAL],
 ]
 
 
 def cost_section(groups: Groups) -> Section:
-    """Wall time and parameters by task and label, where run.json has them."""
+    """Show wall time and parameters by task and label, as far as ``run.json`` has them."""
     rows = [
         [task, label, str(len(runs)), *_cost(runs)]
         for task, labels in groups.items()
@@ -66,9 +68,9 @@ def cost_section(groups: Groups) -> Section:
     header = ["task", "label", "n", "wall time", "range", "frames per second"]
     header += ["policy parameters", "critic parameters", "device"]
     caption = (
-        "Wall time of a run with its evaluations, mean over n seeds and range; runs that went side "
-        "by side slow each other down. Trainable parameters of all groups. Dash: unknown, as for "
-        "BenchMARL's own runs."
+        "Wall time of training with its evaluations: mean over n seeds, and range. Runs that are "
+        "executed at the same time slow each other down. Parameters: trainable ones, of all groups "
+        "together. Dash: unknown, as for BenchMARL's own runs."
     )
     return Section("Cost", (), (), [Table("cost", caption, header, rows)])
 
@@ -96,21 +98,23 @@ def _parameters(runs: Sequence[Run], part: str) -> str:
 def appendix_section(
     results: Results, groups: Groups, differences: Iterable[Difference], command: str
 ) -> Section:
-    """Everything that one needs to judge and to repeat the comparison."""
+    """Show what a reader needs to judge the comparison and to repeat it."""
     runs = results.runs
-    text = ["To write this report again:", command]
+    text = ["This command writes the report again:", command]
     folded = [
         _run_table(groups),
         _difference_table(differences),
         _settings_table(runs),
-        _count_table("versions", "Versions, and how many runs had them.", _versions(runs)),
-        _count_table("machines", "Machines, and how many runs were on them.", _machines(runs)),
-        _count_table("commits", "Commits of the folder that runs started in.", _commits(runs)),
+        _count_table("versions", "Versions, and how many runs used each.", _versions(runs)),
+        _count_table("machines", "Machines, and how many runs each executed.", _machines(runs)),
+        _count_table(
+            "commits", "Git commits of the folders in which runs were started.", _commits(runs)
+        ),
         _folder_table(runs),
         Table(
             "definitions",
-            "What the statistics are.",
-            ["statistic", "what it is", "from"],
+            "Definitions of the statistics, with their sources.",
+            ["statistic", "definition", "source"],
             DEFINITIONS,
         ),
     ]
@@ -118,9 +122,9 @@ def appendix_section(
 
 
 def dropped_table(dropped: Sequence[Dropped]) -> Table:
-    """Files that are not in the report."""
+    """Return the table of files that the report does not use."""
     rows = [[str(path), reason] for path, reason in dropped]
-    return Table("dropped", "Not in this report.", ["file", "reason"], rows)
+    return Table("dropped", "Files that are not in this report.", ["file", "reason"], rows)
 
 
 def _run_table(groups: Groups) -> Table:
@@ -159,12 +163,12 @@ def _difference_table(differences: Iterable[Difference]) -> Table:
         for difference in sorted(differences, key=lambda one: (not one.flagged, one.key))
     ]
     header = ["setting", "values", "tasks", "beyond the label"]
-    return Table("differences", "Settings that differ between runs of one task.", header, rows)
+    return Table("differences", "Settings that differ between runs of the same task.", header, rows)
 
 
 def _settings_table(runs: Sequence[Run]) -> Table:
     rows = [[key, value] for key, value in common(runs).items()]
-    return Table("settings", "Settings that all runs share.", ["setting", "value"], rows)
+    return Table("settings", "Settings that are the same in all runs.", ["setting", "value"], rows)
 
 
 def _count_table(name: str, caption: str, counts: Counter[tuple[str, str]]) -> Table:
@@ -197,4 +201,4 @@ def _commits(runs: Sequence[Run]) -> Counter[tuple[str, str]]:
 
 def _folder_table(runs: Sequence[Run]) -> Table:
     rows = [[run.task, run.label, run.seed, str(run.folder)] for run in runs]
-    return Table("folders", "Folders of the runs.", ["task", "label", "seed", "folder"], rows)
+    return Table("folders", "Run folders.", ["task", "label", "seed", "folder"], rows)

@@ -1,4 +1,4 @@
-"""What sections are made of: pictures, tables, and the words of captions."""
+"""Parts that sections are made of: pictures, tables, and phrases of captions."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from benchmarl_hyper.report.statistics.scores import (
 
 PER_FIGURE = 24
 
-
 INTERVAL = "95% Student t intervals of the mean over seeds"
-
+# What captions say about the numbers of a table and about the marks of a figure
+OVER_SEEDS = f"mean over n seeds with {INTERVAL} (no interval for fewer than 3 seeds)"
+MARKS = f"Large markers: mean over seeds. Bars: {INTERVAL}. Small dots: single seeds."
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, the name of its files, and its caption."""
+    """A figure with the name of its files and its caption."""
 
     name: str
     caption: str
@@ -38,7 +39,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, what to know about it, figures, and tables; ``folded`` ones are opened by hand."""
+    """A section of the page: a heading, sentences, figures and tables.
+
+    ``folded`` tables are hidden until the reader opens them.
+    """
 
     title: str
     text: Sequence[str] = ()
@@ -50,7 +54,14 @@ class Section:
 def pages(
     name: str, caption: str, panels: Sequence[T], draw: Callable[[Sequence[T]], Figure]
 ) -> Iterator[Picture]:
-    """Figures of at most 24 panels each."""
+    """Yield one figure, or several numbered ones, with at most 24 panels each.
+
+    Args:
+        name: the name of the figure's files.
+        caption: the caption, which says so where it is one of several.
+        panels: what ``draw`` takes.
+        draw: a function that draws a figure of some panels.
+    """
     parts = [panels[i : i + PER_FIGURE] for i in range(0, len(panels), PER_FIGURE)]
     for number, part in enumerate(parts, start=1):
         if len(parts) == 1:
@@ -60,7 +71,10 @@ def pages(
 
 
 def protocol(groups: Groups) -> str:
-    """Episodes and frames, for captions: ``32 episodes per evaluation, 20,000,000 frames``."""
+    """Return the episodes and frames of runs, for captions.
+
+    For example ``32 episodes per evaluation, 20,000,000 frames of training``.
+    """
     runs = [run for labels in groups.values() for label in labels.values() for run in label]
     episodes = [len(run.evaluations[-1].metrics["return"]) for run in runs]
     frames = [run.evaluations[-1].frames for run in runs]
@@ -79,7 +93,15 @@ def dots(
     looks: Mapping[str, Style],
     origin: float | None = None,
 ) -> Iterator[Picture]:
-    """Means, intervals and seeds of labels, a panel per task; ``origin`` is marked by a line."""
+    """Yield figures of means with intervals and single seeds, with a panel per task.
+
+    Args:
+        name: the name of the files, which is also the name of the axis.
+        caption: the caption of every figure.
+        scores: scores by task and label.
+        looks: a style for every label.
+        origin: a value to mark with a line; None for no line.
+    """
     panels = [
         Dots(
             task,

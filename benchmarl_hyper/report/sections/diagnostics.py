@@ -1,4 +1,4 @@
-"""What a report shows of callbacks: diversity, gradients and embeddings."""
+"""The section on what callbacks measured: diversity, gradients and embeddings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarl_hyper.report.output.matrix_figures import Map, map_figure, scatte
 from benchmarl_hyper.report.output.tables import Table, overview
 from benchmarl_hyper.report.output.text import interval
 from benchmarl_hyper.report.reading.diagnostics import Key, Recording
-from benchmarl_hyper.report.sections.base import INTERVAL, Picture, Section, pages
+from benchmarl_hyper.report.sections.base import INTERVAL, OVER_SEEDS, Picture, Section, pages
 from benchmarl_hyper.report.statistics.diagnostics import (
     Summary,
     last_matrices,
@@ -49,7 +49,16 @@ FAMILIES = {
 def measurements_section(
     groups: Groups, recordings: Mapping[Path, Recording], looks: Mapping[str, Style]
 ) -> Section | None:
-    """Curves and a table of scalars, and the last matrices; None where nothing was recorded."""
+    """Show scalars as curves and tables, and the last matrices as maps.
+
+    Args:
+        groups: runs by task and label.
+        recordings: recordings by run folder.
+        looks: a style for every label.
+
+    Returns:
+        The section; None if nothing was recorded.
+    """
     if not recordings:
         return None
     curves = scalar_curves(groups, recordings)
@@ -68,8 +77,8 @@ def measurements_section(
                 if its == key
             ]
             caption = (
-                f"{subject}: mean over seeds. Shaded: {INTERVAL}, at each point by itself. n is "
-                "the number of seeds."
+                f"{subject}: mean over seeds. Shaded: pointwise {INTERVAL}. n is the number of "
+                "seeds."
             )
             pictures += pages(name, caption, panels, partial(curve_figure, looks=looks))
     pictures += _maps(last_matrices(groups, recordings))
@@ -79,18 +88,18 @@ def measurements_section(
 
 
 def _measured(summaries: Mapping[tuple[str, str, Key], Summary]) -> Iterator[Table]:
-    """A table per quantity: of gradients the mean over the run, of others the last value."""
+    """Yield a table per quantity.
+
+    It shows the mean over the run for a quantity of gradients, and the last value for another one.
+    """
     for key in sorted({key for _, _, key in summaries}):
         gradients = key[1].startswith(FAMILIES["gradients"][1])
         scores: dict[str, dict[str, Score]] = {}
         for (task, label, its), both in summaries.items():
             if its == key:
                 scores.setdefault(task, {})[label] = both.mean if gradients else both.last
-        when = "mean over the run" if gradients else "last value of a run"
-        caption = (
-            f"{_sentence(quantity(key))}, {when}: mean over n seeds, and {INTERVAL} (none below 3 "
-            "seeds)."
-        )
+        when = "mean over each run" if gradients else "last value of each run"
+        caption = f"{_sentence(quantity(key))} ({when}): {OVER_SEEDS}."
         yield overview(_file(key), caption, scores, digits=3)
 
 
@@ -102,8 +111,8 @@ def _table(summaries: Mapping[tuple[str, str, Key], Summary]) -> Table:
         for (task, label, key), both in summaries.items()
     ]
     caption = (
-        f"What was measured, as means over n seeds with {INTERVAL} (none below 3 seeds): the last "
-        "value of a run, and the mean of all its values."
+        f"All measured quantities, as the last value of each run and as the mean over the run: "
+        f"{OVER_SEEDS}."
     )
     return Table("measurements", caption, header, rows)
 
@@ -129,7 +138,11 @@ def _file(key: Key) -> str:
 
 
 def quantity(key: Key) -> str:
-    """A group and a name, in words; the group only where it is not the usual one."""
+    """Return a quantity in words, with its group unless that is ``agents``.
+
+    Args:
+        key: the group and the name under which it was recorded.
+    """
     group, name = key
     base = name.removesuffix("_fixed")
     text = QUANTITIES.get(base, base.replace("_", " ")) + (", fixed set" if base != name else "")
@@ -146,11 +159,13 @@ def _maps(matrices: Mapping[tuple[str, Key], Mapping[str, np.ndarray]]) -> Itera
         draw = partial(map_figure, limits=(0, top), colours="viridis", name="distance")
         yield from pages(f"{name}_matrices", caption, maps[:MOST_MAPS], draw)
     if cosines := _selected(matrices, "gradient_cosine"):
-        caption = _caption("Cosines of agents' policy gradients: negative is conflict", cosines)
+        caption = _caption(
+            "Cosines between agents' policy gradients (negative values are conflict)", cosines
+        )
         draw = partial(map_figure, limits=(-1, 1), colours="PuOr", name="cosine")
         yield from pages("gradient_matrices", caption, cosines[:MOST_MAPS], draw)
     if points := _selected(matrices, "embedding_projection"):
-        caption = _caption("Agents' embeddings on their principal axes", points)
+        caption = _caption("Agents' embeddings, projected onto their principal axes", points)
         yield from pages("embeddings", caption, points[:MOST_MAPS], scatter_figure)
 
 
@@ -169,6 +184,6 @@ def _selected(matrices: Mapping[tuple[str, Key], Mapping[str, np.ndarray]], name
 def _caption(what: str, maps: list[Map]) -> str:
     shown = f" The first {MOST_MAPS} of {len(maps)} are shown." if len(maps) > MOST_MAPS else ""
     return (
-        f"{what}, at the last evaluation that measured them. Of each label's first seed, n = 1: "
-        f"agents take other parts in other seeds, so a mean would hide them.{shown}"
+        f"{what}, as last measured in the first seed of each label (n = 1). Agents take different "
+        f"roles in different seeds, so a mean over seeds would hide them.{shown}"
     )

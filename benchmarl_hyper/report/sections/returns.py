@@ -1,4 +1,4 @@
-"""What a report shows of returns: figures and tables with their captions."""
+"""The sections on returns and on other metrics of evaluations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from benchmarl_hyper.report.output import figures
 from benchmarl_hyper.report.output.figures import Panel, Style
 from benchmarl_hyper.report.output.tables import Table, leading, overview
 from benchmarl_hyper.report.output.text import interval, listed
-from benchmarl_hyper.report.sections.base import INTERVAL, Section, _span, dots, pages, protocol
+from benchmarl_hyper.report.sections.base import (
+    INTERVAL,
+    MARKS,
+    OVER_SEEDS,
+    Section,
+    _span,
+    dots,
+    pages,
+    protocol,
+)
 from benchmarl_hyper.report.statistics.scores import (
     Groups,
     Score,
@@ -21,15 +30,15 @@ from benchmarl_hyper.report.statistics.scores import (
 
 
 def curves_section(groups: Groups, looks: Mapping[str, Style]) -> Section:
-    """Return along training, a panel per task."""
+    """Show the evaluation return during training, with a panel per task."""
     lines = learning_curves(groups)
     panels = [Panel(task, "frames", "return", lines[task]) for task in lines]
     caption = (
-        f"Return of evaluations during training: mean over seeds. Shaded: {INTERVAL}, at each "
-        f"point by itself. n is the number of seeds; {protocol(groups)}."
+        f"Evaluation return during training: mean over seeds. Shaded: pointwise {INTERVAL}. "
+        f"n is the number of seeds; {protocol(groups)}."
     )
     without = [task for task in groups if task not in lines]
-    text = [f"No evaluation that all runs share, so no curve: {listed(without)}."]
+    text = [f"No curve, because no evaluation point is common to all runs: {listed(without)}."]
     pictures = pages(
         "learning_curves", caption, panels, lambda page: figures.curve_figure(page, looks)
     )
@@ -37,7 +46,7 @@ def curves_section(groups: Groups, looks: Mapping[str, Style]) -> Section:
 
 
 def extras_section(groups: Groups, looks: Mapping[str, Style]) -> Section | None:
-    """Curves of the other metrics that evaluations recorded."""
+    """Show the other metrics that evaluations recorded; None if there are none."""
     found = extra_metrics(groups)
     metrics = sorted({metric for names in found.values() for metric in names})
     panels = []
@@ -47,8 +56,8 @@ def extras_section(groups: Groups, looks: Mapping[str, Style]) -> Section | None
     if not panels:
         return None
     caption = (
-        f"Other metrics of evaluations: mean over seeds. Shaded: {INTERVAL}, pointwise. n is the "
-        f"number of seeds; {protocol(groups)}."
+        f"Other metrics of evaluations during training: mean over seeds. Shaded: pointwise "
+        f"{INTERVAL}. n is the number of seeds; {protocol(groups)}."
     )
     pictures = pages(
         "other_metrics", caption, panels, lambda page: figures.curve_figure(page, looks)
@@ -57,11 +66,16 @@ def extras_section(groups: Groups, looks: Mapping[str, Style]) -> Section | None
 
 
 def scores_section(groups: Groups, looks: Mapping[str, Style], unusable: int) -> Section:
-    """Final returns and absolute metrics, as dots and as a table that says what it lacks."""
+    """Show final returns and absolute metrics, as figures and as tables.
+
+    Args:
+        groups: runs by task and label.
+        looks: a style for every label.
+        unusable: the number of files of runs that could not be used.
+    """
     final, absolute = final_scores(groups), absolute_scores(groups)
-    drawn = f"mean over seeds (large), {INTERVAL} (bar), single seeds (small dots)"
-    last = f"Return of the last evaluation: {drawn}; {protocol(groups)}."
-    fresh = f"Absolute metric: {drawn}; {_fresh(groups)} fresh episodes after training."
+    last = f"Return of the last evaluation; {protocol(groups)}. {MARKS}"
+    fresh = f"Absolute metric: return of {_fresh(groups)} fresh episodes after training. {MARKS}"
     pictures = [
         *dots("final_return", last, final, looks),
         *dots("absolute_metric", fresh, absolute, looks),
@@ -76,18 +90,18 @@ def _fresh(groups: Groups) -> str:
 
 
 def returns_table(groups: Groups, unusable: int) -> Table:
-    """Final returns, a row per label and a column per task.
+    """Return the table of final returns, with a row per label and a column per task.
 
     Args:
         groups: runs by task and label.
-        unusable: files of runs that could not be used, for the caption.
+        unusable: the number of files of runs that could not be used, which the caption states.
     """
     files = f"{unusable} file" + "s" * (unusable > 1)
-    lacking = f" Not in it: {files} that could not be used (see report.html)." if unusable else ""
+    lacking = f" Not included: {files} that could not be used (see report.html)."
     caption = (
-        f"Return of the last evaluation: mean over n seeds, and {INTERVAL} (none below 3 seeds); "
-        f"{protocol(groups)}. Bold: the highest mean of the task, and those whose intervals "
-        f"overlap its.{lacking}"
+        f"Return of the last evaluation: {OVER_SEEDS}; {protocol(groups)}. Bold: the highest mean "
+        "of the task, and every mean whose interval overlaps that of the highest mean."
+        f"{lacking if unusable else ''}"
     )
     return overview("returns", caption, final_scores(groups), bold=leading)
 
@@ -95,9 +109,9 @@ def returns_table(groups: Groups, unusable: int) -> Table:
 def score_table(
     final: Mapping[str, Mapping[str, Score]], absolute: Mapping[str, Mapping[str, Score]]
 ) -> Table:
-    """A row per task and label; the highest mean of a task is bold."""
-    header = ["task", "label", "n", "final return", "95% interval", "beside the highest"]
-    header += ["absolute metric", "95% interval", "beside the highest"] * bool(absolute)
+    """Return the table of scores, with a row per task and label."""
+    header = ["task", "label", "n", "final return", "95% interval", "compared with the highest"]
+    header += ["absolute metric", "95% interval", "compared with the highest"] * bool(absolute)
     rows: list[list[str]] = []
     bold: set[tuple[int, int]] = set()
     for task, scores in final.items():
@@ -108,9 +122,9 @@ def score_table(
             bold |= {(len(rows), 1 + i) for i, cell in enumerate(cells) if cell == "highest"}
             rows.append([task, label, str(len(score.seeds)), *cells])
     caption = (
-        f"Mean over n seeds with {INTERVAL} (none below 3 seeds). Bold: the highest mean of the "
-        "task. Overlaps: the interval overlaps that of the highest mean, so these seeds do not "
-        "tell the two apart. Dash: unknown."
+        f"{OVER_SEEDS[0].upper()}{OVER_SEEDS[1:]}. Bold: the highest mean of the task. Overlaps: "
+        "the interval overlaps that of the highest mean (a caution, not a test). Below: the "
+        "interval is below that of the highest mean. Dash: unknown."
     )
     return Table("scores", caption, header, rows, frozenset(bold))
 

@@ -1,4 +1,4 @@
-"""The outcome in a few lines: for a terminal, and for the head of the page."""
+"""The outcome in a few lines, for a terminal and for the head of the page."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ from benchmarl_hyper.terminal import table
 
 
 def summary(folders: Sequence[Path]) -> str:
-    """A table for a terminal: a line per task and label, and what was dropped.
+    """Return a table for a terminal, with a line per task and label and per file not used.
+
+    Args:
+        folders: run folders, folders of sweeps, folders above them, or archives of such folders.
 
     Raises:
-        ValueError: as ``results.read``.
+        ValueError: if ``results.read`` refuses the folders.
     """
     return _summary(read(folders))
 
@@ -38,7 +41,10 @@ def _summary(results: Results) -> str:
         for task, labels in final.items()
         for label, score in labels.items()
     ]
-    note = f"Final return: last evaluation, mean over seeds. No interval below {MIN_SEEDS} seeds."
+    note = (
+        "Final return: return of the last evaluation, mean over seeds. "
+        f"No interval for fewer than {MIN_SEEDS} seeds."
+    )
     dropped = [f"Dropped {path}: {reason}" for path, reason in results.dropped]
     lines = [table([header + ["absolute metric"] * bool(absolute), *rows]), "", note, *dropped]
     return "\n".join(lines)
@@ -59,7 +65,7 @@ def _absolute(scores: Mapping[str, Mapping[str, Score]], task: str, label: str) 
 
 
 def headline(results: Results, groups: Groups) -> dict[str, Any]:
-    """What was compared, and where labels are on each task."""
+    """Return what was compared, and how labels stand on each task, for the page's template."""
     final = final_scores(groups)
     labels = sorted({run.label for run in results.runs})
     return {
@@ -72,7 +78,10 @@ def headline(results: Results, groups: Groups) -> dict[str, Any]:
 
 
 def _glance(task: str, scores: Mapping[str, Score]) -> dict[str, Any]:
-    """The highest mean, and which labels its seeds do not tell apart from it."""
+    """Return the label with the highest mean, and the others by how they compare with it.
+
+    The other labels' intervals overlap its interval, are below it, or do not exist.
+    """
     by_standing: dict[str, list[str]] = {}
     for label in scores:
         by_standing.setdefault(standing(scores, label), []).append(label)

@@ -1,1 +1,1 @@
-"""Runs in, numbers with intervals out."""
+"""Statistics of runs: numbers with their intervals."""

@@ -1,4 +1,4 @@
-"""Normalised scores over all tasks: what Agarwal et al. 2021 (arXiv 2108.13264) ask to report."""
+"""Statistics over all tasks, as Agarwal et al. 2021 (arXiv 2108.13264) recommend to report them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,27 @@ from benchmarl_hyper.report.statistics.scores import Band, Groups, common_frames
 
 STATISTICS = {"IQM": iqm, "mean": mean, "median": median, "optimality gap": optimality_gap}
 THRESHOLDS = np.linspace(0, 1, 51)
-# Resamples of what is computed at many points or for many pairs
+# Number of resamples for what is computed at many points or for many pairs
 FEWER = 2_000
 
 
 @dataclass(frozen=True)
 class Aggregates:
-    """Statistics over ``tasks`` of ``labels``, and what had to be left out of them.
+    """Statistics of labels over tasks.
 
-    ``improvement`` has the probability that a run of the first label beats one of the second.
-    ``efficiency`` is empty where tasks have no evaluations in common.
+    Attributes:
+        tasks: the tasks that count.
+        labels: the labels that are compared; each has runs on each of the tasks.
+        score: what the score of a run is: ``absolute metric`` or ``final return``.
+        bounds: the returns of each task that count as 0 and 1.
+        statistics: estimates by the name of the statistic and by label.
+        profiles: the performance profile of each label.
+        improvement: for each pair of labels, the probability that a run of the first label has a
+            higher score than a run of the second.
+        efficiency: the IQM during training by label; empty if a task has fewer than two evaluations
+            that all of its runs have.
+        efficiency_axis: what the horizontal axis of ``efficiency`` shows.
+        notes: what had to be left out, and why.
     """
 
     tasks: list[str]
@@ -50,10 +61,17 @@ class Aggregates:
 
 
 def complete(groups: Groups) -> tuple[list[str], list[str], list[str]]:
-    """The most tasks and labels such that each label has runs of each task, and what is left out.
+    """Choose tasks and labels such that each label has runs on each task.
 
-    Of the labels that some tasks have in common, those are taken that make the most pairs of a task
-    and a label, if there are two of them.
+    The candidates are the labels that a task has, or that two tasks or all tasks have in common.
+    The candidate with the most pairs of a task and a label is chosen, among those with at least two
+    labels if there are any.
+
+    Args:
+        groups: runs by task and label.
+
+    Returns:
+        The tasks, the labels, and notes on what is left out.
     """
     names = {task: frozenset(labels) for task, labels in groups.items()}
     candidates = {a & b for a in names.values() for b in names.values()}
@@ -66,10 +84,10 @@ def complete(groups: Groups) -> tuple[list[str], list[str], list[str]]:
     labels = max(sorted(candidates, key=sorted), key=size)
     tasks = [task for task, having in names.items() if labels <= having]
     notes = [
-        f"task {task}, of which some labels have no runs" for task in names if task not in tasks
+        f"task {task}, on which some labels have no runs" for task in names if task not in tasks
     ]
     others = sorted(frozenset.union(*names.values()) - labels)
-    notes += [f"label {label}, which has no runs of some tasks" for label in others]
+    notes += [f"label {label}, which has no runs on some tasks" for label in others]
     return tasks, sorted(labels), notes
 
 
@@ -78,15 +96,19 @@ def aggregate(
     bounds: Mapping[str, tuple[float, float]] | None = None,
     seed: int = 0,
 ) -> Aggregates | None:
-    """All statistics, or None where no task has runs of all labels and a scale.
+    """Compute all statistics over tasks.
 
     Scores are absolute metrics if all runs have them, and final returns otherwise. Bounds that are
-    not given are the least and greatest of these scores and of all evaluations of the task.
+    not given are the lowest and the highest value among these scores and the mean returns of the
+    task's evaluations, at the frames that all of its runs have in common.
 
     Args:
         groups: runs by task and label.
-        bounds: low and high by task.
-        seed: of the bootstrap.
+        bounds: the returns that count as 0 and 1, by task.
+        seed: the seed of the bootstrap.
+
+    Returns:
+        The statistics; None if no task has both runs of all labels and scores that differ.
     """
     bounds = bounds or {}
     tasks, labels, notes = complete(groups)
@@ -127,7 +149,7 @@ def aggregate(
 def _scores(
     groups: Groups, task: str, label: str, frames: Sequence[int], use_absolute: bool
 ) -> np.ndarray:
-    """The score, and then the evaluations: ``[seeds, 1 + frames]``."""
+    """Return each run's score, followed by its evaluations: ``[seeds, 1 + frames]``."""
     runs = groups[task][label]
     scores = [run.absolute_return if use_absolute else run.final_return for run in runs]
     return np.column_stack([np.array(scores, dtype=float), curves(runs, frames)])
@@ -183,7 +205,10 @@ def _efficiency(
 
 
 def evenly(n: int, points: int) -> np.ndarray:
-    """Indices of as many of ``n`` evaluations, evenly spaced, from the last to the first."""
+    """Return the indices of some of ``n`` evaluations, evenly spaced and in order.
+
+    The last evaluation is always among them, and the first one if ``points`` is at least 2.
+    """
     return np.linspace(n - 1, 0, points).round().astype(int)[::-1]
 
 

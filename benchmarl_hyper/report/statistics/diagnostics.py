@@ -1,4 +1,4 @@
-"""What callbacks recorded while runs trained: ``diagnostics.jsonl`` beside the results."""
+"""Statistics of what callbacks recorded while runs trained."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from benchmarl_hyper.report.statistics.scores import Band, Groups, Score, band, 
 def scalar_curves(
     groups: Groups, recordings: Mapping[Path, Recording]
 ) -> dict[tuple[str, Key], dict[str, Band]]:
-    """Mean over seeds with intervals, by task and quantity, then by label.
+    """Return curves of means over seeds with intervals, by task and quantity and then by label.
 
-    At the frames where all runs of the label have a finite value. Runs without the quantity do not
-    count.
+    A curve has the frames at which all runs of the label have a finite value. Runs that did not
+    record the quantity do not count.
     """
     lines: dict[tuple[str, Key], dict[str, Band]] = {}
     for task, labels in groups.items():
@@ -36,7 +36,7 @@ def scalar_curves(
 
 
 class Summary(NamedTuple):
-    """A quantity of runs: its last finite value, and the mean of all that were measured."""
+    """A quantity of runs: its last finite value, and the mean of all its finite values."""
 
     last: Score
     mean: Score
@@ -45,7 +45,7 @@ class Summary(NamedTuple):
 def scalar_summaries(
     groups: Groups, recordings: Mapping[Path, Recording]
 ) -> dict[tuple[str, str, Key], Summary]:
-    """By task, label and quantity, of the runs that have a finite value of it."""
+    """Summarise runs that have a finite value of a quantity, by task, label and quantity."""
     found: dict[tuple[str, str, Key], list[np.ndarray]] = {}
     for task, labels in groups.items():
         for label, runs in labels.items():
@@ -65,9 +65,10 @@ def scalar_summaries(
 def last_matrices(
     groups: Groups, recordings: Mapping[Path, Recording]
 ) -> dict[tuple[str, Key], dict[str, np.ndarray]]:
-    """The last one of the label's first seed, by task and quantity, then by label.
+    """Return the last matrix of each label's first seed, by task and quantity and then by label.
 
-    Agents take different parts in each seed, so that a mean over seeds would hide them.
+    The first seed is the first one with a recording. Agents take different roles in different
+    seeds, so a mean over seeds would hide them.
     """
     last: dict[tuple[str, Key], dict[str, np.ndarray]] = {}
     for task, labels in groups.items():

@@ -1,11 +1,12 @@
 """Statistics of scores over seeds and tasks.
 
-Scores are a list with one array per task, whose last axis counts the seeds: ``[seeds]``, or
-``[..., seeds]`` for a statistic of every leading entry. Tasks may differ in their number of seeds.
-Each task weighs the same in all statistics, so a task where a run is missing does not count less;
-with equal numbers of seeds these are the definitions of Agarwal et al. 2021 (arXiv 2108.13264) and
-their library rliable, whose matrix ``[seeds, tasks]`` is ``list(matrix.T)`` here. Which of them to
-report, and from how many seeds, says Gorsane et al. 2022 (arXiv 2209.10485).
+Scores are a list with one array per task. The last axis of an array counts the seeds: ``[seeds]``,
+or ``[..., seeds]`` for a statistic of every leading entry. Tasks may differ in their number of
+seeds. Each task has the same weight in all statistics, so a task with a missing run does not count
+less. With equal numbers of seeds, these are the definitions of Agarwal et al. 2021 (arXiv
+2108.13264) and of their library rliable, whose matrix ``[seeds, tasks]`` is ``list(matrix.T)``
+here. Gorsane et al. 2022 (arXiv 2209.10485) say which statistics to report, and from how many
+seeds.
 """
 
 from __future__ import annotations
@@ -25,14 +26,17 @@ Statistic: TypeAlias = Callable[[Scores], Value]
 
 
 class Estimate(NamedTuple):
-    """A statistic ``[...]`` and the two ends of its interval, which is None for too few seeds."""
+    """A statistic ``[...]``, and the two ends of its interval; None for too few seeds."""
 
     value: Value
     interval: tuple[Value, Value] | None
 
 
 class Bounds(NamedTuple):
-    """Scores of a task that became 0 and 1; given, or else the least and greatest of the data."""
+    """The scores of a task that count as 0 and 1.
+
+    They are the user's if ``given``, and otherwise the lowest and the highest score of the data.
+    """
 
     low: float
     high: float
@@ -40,11 +44,11 @@ class Bounds(NamedTuple):
 
 
 def mean_interval(scores: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
-    """Student's t interval of the mean.
+    """Return Student's t interval of the mean.
 
     Args:
-        scores: one per seed, independent of each other.
-        level: coverage.
+        scores: one score per seed, independent of each other.
+        level: the coverage of the interval.
 
     Returns:
         Lower and upper end; None for fewer than 3 scores, which say too little about their spread.
@@ -60,12 +64,14 @@ def _finite(scores: np.ndarray, name: object) -> np.ndarray:
     array = np.asarray(scores, dtype=float)
     if not array.ndim or not array.size:
         raise ValueError(
-            f"scores of task {name!r} have shape {array.shape}, need one per seed; "
+            f"scores of task {name!r} have shape {array.shape}, need one score per seed; "
             "leave out a task without runs"
         )
     if not np.isfinite(array).all():
         bad = array[~np.isfinite(array)][0]
-        raise ValueError(f"task {name!r} has a score of {bad}, not a finite one; leave out its run")
+        raise ValueError(
+            f"task {name!r} has a score of {bad}, which is not finite; leave out its run"
+        )
     return array
 
 
@@ -86,29 +92,33 @@ def _task_means(scores: Scores) -> np.ndarray:
 
 
 def mean(scores: Scores) -> Value:
-    """Mean over tasks of the mean of each, ``[...]``."""
+    """Return the mean over tasks of each task's mean, ``[...]``."""
     return _task_means(scores).mean(axis=0)
 
 
 def median(scores: Scores) -> Value:
-    """Median over tasks of the mean of each, ``[...]``."""
+    """Return the median over tasks of each task's mean, ``[...]``."""
     return np.median(_task_means(scores), axis=0)
 
 
 def optimality_gap(scores: Scores, gamma: float = 1.0) -> Value:
-    """How far scores fall short of ``gamma`` on average, ``[...]``; above it, they count as it."""
+    """Return how far scores fall short of ``gamma`` on average, ``[...]``.
+
+    A score above ``gamma`` counts as ``gamma``.
+    """
     return gamma - mean([np.minimum(task, gamma) for task in _tasks(scores)])
 
 
 def iqm(scores: Scores) -> Value:
-    """Interquartile mean ``[...]``: mean of the middle half of the runs of all tasks together.
+    """Return the interquartile mean ``[...]``: the mean of the middle half of all tasks' runs.
 
-    The 25% trimmed mean of the pool in which each run occurs so many times that all tasks have
-    equally many entries. Where tasks have equally many seeds, this is the pool of all runs.
+    It is the 25% trimmed mean of a pool in which each run occurs so often that all tasks have the
+    same number of entries. If all tasks have the same number of seeds, this is the pool of all
+    runs.
     """
     tasks = _tasks(scores)
     seeds = np.array([task.shape[-1] for task in tasks])
-    entries = np.lcm.reduce(seeds)  # of each task
+    entries = np.lcm.reduce(seeds)  # per task
     total, cut = entries * len(tasks), entries * len(tasks) // 4
     pool = np.concatenate(tasks, axis=-1)
     order = np.argsort(pool, axis=-1)
@@ -124,22 +134,26 @@ def stratified_bootstrap(
     n_resamples: int = 10_000,
     level: float = 0.95,
 ) -> Estimate:
-    """Percentile interval of a statistic, from runs drawn anew within each task.
+    """Return a statistic and its percentile interval, from runs resampled within each task.
 
-    It states the spread over seeds on these tasks, too narrowly with few seeds: 95% intervals of
-    the mean of one task of normal scores hold it in 75% of cases with 3 seeds, and 90% with 10
-    (``mean_interval``: 95%); over many tasks it is 89% and 94%.
+    The interval describes the spread over seeds on these tasks. With few seeds it is too narrow:
+    for one task with normal scores, 95% intervals of the mean contain the true mean in 75% of cases
+    with 3 seeds and in 90% with 10 (``mean_interval``: 95%). Over many tasks, they do so in 89% and
+    94%.
 
     Args:
-        scores: ``[..., seeds]`` per task. A run is drawn with all its leading entries, whose
-            intervals hold pointwise, not together.
-        statistic: reduces the last axis of such scores, whatever the leading ones.
-        generator: source of the resamples.
-        n_resamples: how many.
-        level: coverage.
+        scores: ``[..., seeds]`` per task. A run is drawn with all its leading entries. Their
+            intervals hold pointwise, not jointly.
+        statistic: a function that reduces the last axis of such scores, with any leading axes.
+        generator: the source of the resamples.
+        n_resamples: the number of resamples.
+        level: the coverage of the interval.
 
     Returns:
-        The statistic ``[...]`` and its interval; None where a task has fewer than 3 seeds.
+        The statistic ``[...]`` and its interval, which is None if a task has fewer than 3 seeds.
+
+    Raises:
+        ValueError: if ``level`` is not between 0 and 1.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}; 0.95 is usual")
@@ -150,7 +164,7 @@ def stratified_bootstrap(
         return Estimate(value, None)
     runs = [generator.integers(n, size=(n_resamples, n)) for n in seeds]
     leading = tasks[0].shape[:-1]
-    draws = [  # one entry at a time, since all at once fill the memory
+    draws = [  # one entry at a time, since all at once would fill the memory
         statistic([task[entry][run] for task, run in zip(tasks, runs, strict=True)])
         for entry in np.ndindex(leading)
     ]
@@ -159,10 +173,10 @@ def stratified_bootstrap(
 
 
 def probability_of_improvement(x: Scores, y: Scores) -> Value:
-    """Probability ``[...]`` that a run of ``x`` beats one of ``y``, averaged over tasks.
+    """Return the probability ``[...]`` that a run of ``x`` beats one of ``y``, mean over tasks.
 
-    Mann-Whitney's U as a fraction of all pairs of runs, where a tie counts half. Both have the same
-    tasks in the same order, and may differ in seeds.
+    It is Mann-Whitney's U as a fraction of all pairs of runs, where a tie counts half. ``x`` and
+    ``y`` have the same tasks in the same order; their seeds may differ.
     """
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} tasks and y {len(y)}; compare on the tasks both have")
@@ -174,7 +188,10 @@ def probability_of_improvement(x: Scores, y: Scores) -> Value:
 def improvement_estimate(
     x: Scores, y: Scores, generator: Generator, n_resamples: int = 10_000, level: float = 0.95
 ) -> Estimate:
-    """Probability of improvement, with runs of ``x`` and ``y`` drawn independently."""
+    """Return the probability of improvement and its interval.
+
+    Runs of ``x`` and of ``y`` are drawn independently of each other.
+    """
 
     def improvement(both: Scores) -> Value:
         return probability_of_improvement(both[: len(x)], both[len(x) :])
@@ -188,7 +205,7 @@ def _exceedances(scores: Scores, thresholds: np.ndarray) -> list[np.ndarray]:
 
 
 def performance_profile(scores: Scores, thresholds: np.ndarray) -> Value:
-    """Fraction ``[..., thresholds]`` of runs that score more than each threshold."""
+    """Return the fraction ``[..., thresholds]`` of runs whose score is above each threshold."""
     return mean(_exceedances(scores, thresholds))
 
 
@@ -199,7 +216,7 @@ def profile_estimate(
     n_resamples: int = 10_000,
     level: float = 0.95,
 ) -> Estimate:
-    """Performance profile ``[thresholds]`` and its pointwise interval."""
+    """Return the performance profile ``[thresholds]`` and its pointwise interval."""
     exceedances = _exceedances(scores, thresholds)
     return stratified_bootstrap(exceedances, mean, generator, n_resamples, level)
 
@@ -211,9 +228,16 @@ def sample_efficiency(
     n_resamples: int = 2_000,
     level: float = 0.95,
 ) -> Estimate:
-    """A statistic of curves ``[seeds, points]`` per task at each point, from draws of whole runs.
+    """Return a statistic of learning curves at each evaluation point, and its interval.
 
-    All tasks have the same number of evaluation points, and the interval holds pointwise.
+    Whole runs are drawn, and the interval holds pointwise.
+
+    Args:
+        curves: ``[seeds, points]`` per task; all tasks have the same number of points.
+        statistic: a function that reduces the last axis of scores, with any leading axes.
+        generator: the source of the resamples.
+        n_resamples: the number of resamples.
+        level: the coverage of the interval.
     """
     for curve in curves:
         if np.ndim(curve) != 2:
@@ -226,19 +250,22 @@ def normalise(
     scores_by_task: Mapping[str, Mapping[str, np.ndarray]],
     bounds: Mapping[str, tuple[float, float]] | None = None,
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Bounds]]:
-    """Scores of each task on one scale, ``(score - low) / (high - low)``.
+    """Return the scores of each task on one scale, ``(score - low) / (high - low)``.
 
-    Bounds from the data are the least and greatest score of all labels, so they move when a label
-    joins; say so where they are used. Scores outside given bounds are not clipped. A task whose
-    scores are all equal has no scale, and any value for it would be an invention: it is refused
-    unless bounds are given.
+    Bounds from the data are the lowest and the highest score of all labels. They move when a label
+    is added, so say where they are used. Scores outside given bounds are not clipped. A task whose
+    scores are all equal has no scale, and any value for it would be an invention. It is refused
+    unless its bounds are given.
 
     Args:
         scores_by_task: arrays of any shape, by task and label.
-        bounds: low and high by task; a task that is missing takes those of its data.
+        bounds: low and high by task; a missing task gets the bounds of its data.
 
     Returns:
-        The normalised scores by task and label, and the bounds that were used by task.
+        The normalised scores by task and label, and the bounds that were used, by task.
+
+    Raises:
+        ValueError: if a score is not finite, or if the bounds of a task are not low < high.
     """
     used, normalised = {}, {}
     for task, by_label in scores_by_task.items():

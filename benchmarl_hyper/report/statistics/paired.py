@@ -1,4 +1,4 @@
-"""Differences of returns to a baseline, seed by seed."""
+"""Differences between the returns of labels and of a baseline, seed by seed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from benchmarl_hyper.report.statistics.scores import Groups, Score, score
 
 
 def paired_differences(groups: Groups, baseline: str) -> dict[str, dict[str, Score]]:
-    """Final returns minus those of the baseline's runs with the same seeds, by task and label.
+    """Return final returns minus those of the baseline's runs with the same seeds.
 
-    Tasks without the baseline are left out, and labels without a seed in common with it.
+    Tasks without the baseline are left out, and so are labels that share no seed with it.
+
+    Args:
+        groups: runs by task and label.
+        baseline: the label of the baseline.
+
+    Returns:
+        The differences by task and label.
 
     Raises:
-        ValueError: if no run has the label.
+        ValueError: if no run has the label ``baseline``; the message lists the labels.
     """
     labels = sorted({label for names in groups.values() for label in names})
     if baseline not in labels:
         raise ValueError(
-            f"baseline {baseline!r} is no label of these runs; choose one of {', '.join(labels)}"
+            f"baseline {baseline!r} is not a label of these runs; choose one of {', '.join(labels)}"
         )
     by_task = {
         task: dict(_differences(names, baseline))

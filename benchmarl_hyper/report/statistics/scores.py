@@ -14,7 +14,7 @@ Groups: TypeAlias = Mapping[str, Mapping[str, Sequence[Run]]]
 
 
 class Score(NamedTuple):
-    """Seeds' scores, their mean and its interval, which is None for too few of them."""
+    """The scores of seeds, their mean and its interval; None for too few seeds."""
 
     seeds: np.ndarray
     mean: float
@@ -22,7 +22,7 @@ class Score(NamedTuple):
 
 
 class Band(NamedTuple):
-    """A line ``y`` over ``x`` from ``n`` runs, and its interval; None for too few of them."""
+    """A line ``y`` over ``x`` from ``n`` runs, and its interval; None for too few runs."""
 
     x: np.ndarray
     y: np.ndarray
@@ -32,7 +32,7 @@ class Band(NamedTuple):
 
 
 def grouped(runs: Iterable[Run]) -> dict[str, dict[str, list[Run]]]:
-    """Runs by task and label."""
+    """Group runs by task and label."""
     groups: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
         groups.setdefault(run.task, {}).setdefault(run.label, []).append(run)
@@ -40,12 +40,21 @@ def grouped(runs: Iterable[Run]) -> dict[str, dict[str, list[Run]]]:
 
 
 def score(values: Sequence[float]) -> Score:
-    """Mean over seeds with Student's t interval."""
+    """Return the mean of scores, one per seed, with Student's t interval."""
     return Score(np.array(values), float(np.mean(values)), mean_interval(values))
 
 
 def standing(scores: Mapping[str, Score], label: str) -> str:
-    """Where a label is among those of its task: highest, overlaps (the highest), or below it."""
+    """Compare a label with the label of the highest mean on the same task.
+
+    Args:
+        scores: the scores of all labels on the task.
+        label: the label to compare.
+
+    Returns:
+        ``highest`` if it is that label, ``overlaps`` if its interval overlaps that of the highest
+        mean, ``below`` if its interval is below that one, and ``-`` if one of them has no interval.
+    """
     best = max(scores, key=lambda name: scores[name].mean)
     if label == best:
         return "highest"
@@ -56,7 +65,7 @@ def standing(scores: Mapping[str, Score], label: str) -> str:
 
 
 def final_scores(groups: Groups) -> dict[str, dict[str, Score]]:
-    """Mean return of each run's last evaluation."""
+    """Return scores by task and label, from the mean return of each run's last evaluation."""
     return {
         task: {label: score([run.final_return for run in runs]) for label, runs in labels.items()}
         for task, labels in groups.items()
@@ -64,7 +73,7 @@ def final_scores(groups: Groups) -> dict[str, dict[str, Score]]:
 
 
 def absolute_scores(groups: Groups) -> dict[str, dict[str, Score]]:
-    """The absolute metric, where all runs of a task and label have it."""
+    """Return absolute metrics by task and label, where all runs of the task and label have one."""
     scores: dict[str, dict[str, Score]] = {}
     for task, labels in groups.items():
         for label, runs in labels.items():
@@ -75,7 +84,7 @@ def absolute_scores(groups: Groups) -> dict[str, dict[str, Score]]:
 
 
 def common_frames(runs: Iterable[Run], metric: str = "return") -> list[int]:
-    """Frames at which every run was evaluated in this metric."""
+    """Return the frames at which every run has an evaluation of the metric, in order."""
     frames = [
         {evaluation.frames for evaluation in run.evaluations if metric in evaluation.metrics}
         for run in runs
@@ -84,7 +93,7 @@ def common_frames(runs: Iterable[Run], metric: str = "return") -> list[int]:
 
 
 def curves(runs: Iterable[Run], frames: Sequence[int], metric: str = "return") -> np.ndarray:
-    """Means over the episodes of each evaluation, ``[seeds, frames]``."""
+    """Return the means over the episodes of evaluations at ``frames``, ``[seeds, frames]``."""
     kept = set(frames)
     return np.array(
         [
@@ -99,7 +108,7 @@ def curves(runs: Iterable[Run], frames: Sequence[int], metric: str = "return") -
 
 
 def band(x: Sequence[float], values: np.ndarray) -> Band:
-    """Mean over seeds of ``[seeds, points]`` with pointwise Student's t intervals."""
+    """Return the mean over seeds of ``[seeds, points]``, with pointwise Student's t intervals."""
     n, mean = len(values), values.mean(axis=0)
     if n < MIN_SEEDS:
         return Band(np.array(x), mean, None, None, n)
@@ -108,9 +117,10 @@ def band(x: Sequence[float], values: np.ndarray) -> Band:
 
 
 def learning_curves(groups: Groups, metric: str = "return") -> dict[str, dict[str, Band]]:
-    """By task and label, at the frames that all runs of the task have; tasks without are left out.
+    """Return learning curves by task and label, at the frames that all runs of the task have.
 
-    Labels none of whose runs measured the metric are no reason to leave out the others.
+    A task without such frames is left out. So is a label if none of its runs measured the metric;
+    the other labels of the task keep their curves.
     """
     lines: dict[str, dict[str, Band]] = {}
     for task, labels in groups.items():
@@ -128,7 +138,10 @@ def learning_curves(groups: Groups, metric: str = "return") -> dict[str, dict[st
 
 
 def extra_metrics(groups: Groups) -> dict[str, list[str]]:
-    """By task, metrics beside the return; the returns of groups only where there are several."""
+    """Return the names of the metrics besides the return, by task.
+
+    The returns of agent groups are among them only if the task has several groups.
+    """
     found = {}
     for task, labels in groups.items():
         runs = [run for runs in labels.values() for run in runs]

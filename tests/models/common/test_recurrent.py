@@ -24,7 +24,7 @@ from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
 N, F, OUT, T = 3, 5, 2, 6
 HIDDEN = ("agents", "_hidden_gru_0")
 CELLS = [8, 8]
-HOST = GruConfig(
+BENCHMARL_GRU = GruConfig(
     hidden_size=6,
     n_layers=2,
     bias=True,
@@ -61,26 +61,26 @@ def stepped(model, td, hidden=None):
 # --- Equal to other networks on the same weights
 
 
-def host_twin(model, config, **request):
+def benchmarl_twin(model, config, **request):
     """BenchMARL's recurrent model with the weights of ours, which has no encoder."""
-    host = config(HOST, **request)
+    twin = config(BENCHMARL_GRU, **request)
     memory = model.gru.params.data
     if model.input_has_agent_dim:
-        host.gru.params.data.update_(memory)
+        twin.gru.params.data.update_(memory)
     else:
-        for i, net in enumerate(host.gru):
-            TensorDict.from_module(net).data.update_(memory if host.share_params else memory[i])
+        for i, net in enumerate(twin.gru):
+            TensorDict.from_module(net).data.update_(memory if twin.share_params else memory[i])
     own = model.agent_parameters().detach()
     if model.output_has_agent_dim:
-        if host.centralised:  # then its networks read the memories of all agents
+        if twin.centralised:  # then its networks read the memories of all agents
             weight = own["0", "weight"]
             own["0", "weight"] = torch.cat(
                 [weight * (torch.arange(N) == i).view(N, 1, 1) for i in range(N)], -1
             )
-        host.mlp.params.data.update_(own[0] if host.share_params else own)
+        twin.mlp.params.data.update_(own[0] if twin.share_params else own)
     else:
-        TensorDict.from_module(host.mlp[0]).data.update_(own[0])
-    return host
+        TensorDict.from_module(twin.mlp[0]).data.update_(own[0])
+    return twin
 
 
 def without_encoder(variant):
@@ -90,11 +90,11 @@ def without_encoder(variant):
 @pytest.mark.parametrize(("variant", "share"), [("fups_gru", True), ("nops_gru", False)])
 def test_policies_equal_the_gru_of_benchmarl(variant, share):
     model = randomise(policy(without_encoder(variant)))
-    host = host_twin(model, policy, share_params=share)
+    twin = benchmarl_twin(model, policy, share_params=share)
     td = inputs(model, 4, T)
-    torch.testing.assert_close(outputs(model, td), outputs(host, td))
+    torch.testing.assert_close(outputs(model, td), outputs(twin, td))
     step = inputs(model, 4).set(HIDDEN, torch.randn(4, N, *model.state_shape))
-    ours, theirs = model(step.clone()), host(step.clone())
+    ours, theirs = model(step.clone()), twin(step.clone())
     assert set(ours.keys(True, True)) == set(theirs.keys(True, True))
     for key, value in theirs.items(True, True):
         torch.testing.assert_close(ours[key], value)
@@ -104,9 +104,9 @@ def test_policies_equal_the_gru_of_benchmarl(variant, share):
 @pytest.mark.parametrize(("variant", "share"), [("fups_gru", True), ("nops_gru", False)])
 def test_critics_equal_the_gru_of_benchmarl(variant, share, state):
     model = randomise(central_critic(without_encoder(variant), N, F, share, state))
-    host = host_twin(model, central_critic, share_params=share, state=state)
+    twin = benchmarl_twin(model, central_critic, share_params=share, state=state)
     td = inputs(model, 4, T)
-    torch.testing.assert_close(outputs(model, td), outputs(host, td))
+    torch.testing.assert_close(outputs(model, td), outputs(twin, td))
 
 
 def by_torch(model, agent, x):
@@ -142,8 +142,8 @@ def test_all_agents_share_the_memory_of_a_generated_critic(state):
     """BenchMARL's gru has one per agent when algorithm.share_param_critic is False."""
     model = central_critic(config_of("hypermarl_gru"), N, F, state=state)
     assert model.gru.params["grus", "0", "weight_hh"].shape == (18, 6)
-    host = central_critic(HOST, N, F)
-    assert host.gru.params["grus", "0", "weight_hh"].shape == (N, 18, 6)
+    twin = central_critic(BENCHMARL_GRU, N, F)
+    assert twin.gru.params["grus", "0", "weight_hh"].shape == (N, 18, 6)
 
 
 # --- Hidden states

@@ -39,9 +39,9 @@ def test_ragged_results_become_equal_and_say_what_is_left_out(tmp_path):
     own_run(tmp_path, "fups", 0, [[1.0]] * 2, "a/y", every=500)
     data, notes = exported(tmp_path)
     assert notes == [
-        "ippo_fups misses a task of a",
-        "runs of a beyond the first 1 of each task and label",
-        "evaluations of a beyond 2 per run",
+        "ippo_fups, which has no runs on some tasks of a",
+        "runs on a beyond the first 1 per task and label",
+        "evaluations on a beyond 2 per run",
     ]
     (run,) = data["a"]["x"]["ippo_nops"].values()
     assert [run[f"step_{i}"]["step_count"] for i in range(2)] == [100, 400]
@@ -52,7 +52,7 @@ def test_an_environment_without_common_evaluations_is_left_out(tmp_path):
     own_run(tmp_path, "nops", 1, [[1.0]], every=150)
     data, notes = exported(tmp_path)
     assert data == {}
-    assert "no label with evaluations that all its runs share" in notes[0]
+    assert "a task has no evaluation that all of its runs share" in notes[0]
 
 
 def test_commas_are_not_in_labels(tmp_path):

@@ -179,8 +179,8 @@ def test_other_reasons_to_drop_a_file(tmp_path):
         "'int' is not iterable|'int' is not a container",
         r"run.json lacks \['label'\]",
         "has no evaluation",
-        "need one, there is: none",
-        r"evaluation at 100 frames has return \[nan\], need finite",
+        "must be one results file, found: none",
+        r"evaluation at 100 frames has return \[nan\], need one finite value",
         "flow sequence",
     ]
     for (_, reason), text in zip(found.dropped, texts, strict=True):
@@ -247,7 +247,7 @@ def test_an_archive_overwrites_nothing_and_says_so(tmp_path):
     own_run(tmp_path / "runs" / "games")
     path = archive(tmp_path, ["games"])
     own_run(tmp_path / "games", "fups")
-    with pytest.raises(ValueError, match=r"would overwrite .*games, which is not from it"):
+    with pytest.raises(ValueError, match=r"would overwrite .*games, which was not unpacked from"):
         read([path])
     (run,) = read([tmp_path / "games"]).runs
     assert run.label == "ippo_fups"
@@ -256,7 +256,7 @@ def test_an_archive_overwrites_nothing_and_says_so(tmp_path):
 def test_a_file_that_is_no_archive_of_one_folder_is_refused(tmp_path):
     own_run(tmp_path / "runs" / "games")
     own_run(tmp_path / "runs" / "other")
-    with pytest.raises(ValueError, match="must hold one folder, games"):
+    with pytest.raises(ValueError, match="must hold exactly one folder, games"):
         read([archive(tmp_path, ["games", "other"])])
     (tmp_path / "games.tar.xz").write_text("no archive")
     with pytest.raises(ValueError, match=r"games.tar.xz is not a readable tar archive"):

@@ -57,7 +57,7 @@ def test_only_seeds_that_both_have_count(tmp_path):
 
 def test_a_baseline_without_runs_is_refused(tmp_path):
     sweep(tmp_path, {"nops": {0: 1}, "fups": {0: 2}})
-    message = "baseline 'nops' is no label of these runs; choose one of ippo_fups, ippo_nops"
+    message = "baseline 'nops' is not a label of these runs; choose one of ippo_fups, ippo_nops"
     with pytest.raises(ValueError, match=message):
         report.write([tmp_path], baseline="nops")
     with pytest.raises(SystemExit, match=f"error: {message}"):
@@ -81,17 +81,17 @@ def test_the_report_has_them_where_a_baseline_is_named(tmp_path):
         },
     )
     without = report.write([tmp_path / "runs"], tmp_path / "without").read_text()
-    assert "Against" not in without
+    assert "Compared with ippo_nops" not in without
     main([str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--baseline", "ippo_nops"])
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "Against ippo_nops" in re.findall(r"<h2[^>]*>(.+?)</h2>", page)
+    assert "Compared with ippo_nops" in re.findall(r"<h2[^>]*>(.+?)</h2>", page)
     assert "--baseline ippo_nops" in page
     table = (tmp_path / "out" / "tables" / "paired_differences.md").read_text()
     assert table.splitlines()[2:4] == [
         "| ippo_dico | 0 (-2.484 to 2.484) |",
         "| ippo_fups | **1.1 (0.8516 to 1.348)** |",
     ]
-    assert "ippo_nops with the same seed: mean over n seeds, and 95% Student t" in table
+    assert "ippo_nops with the same seed: mean over n seeds with 95% Student t" in table
     assert (tmp_path / "out" / "figures" / "paired_differences.png").is_file()
 
 

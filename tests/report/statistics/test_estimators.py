@@ -337,9 +337,9 @@ FUNCTIONS = [
     ("scores", "message"),
     [
         ([], "scores of 0 tasks, need one or more"),
-        ([np.ones(2), np.array([])], r"task 1 have shape \(0,\), need one per seed"),
-        ([0.5, 0.7], r"task 0 have shape \(\), need one per seed"),
-        ([np.array([1.0, np.nan])], "task 0 has a score of nan, not a finite one; leave out"),
+        ([np.ones(2), np.array([])], r"task 1 have shape \(0,\), need one score per seed"),
+        ([0.5, 0.7], r"task 0 have shape \(\), need one score per seed"),
+        ([np.array([1.0, np.nan])], "task 0 has a score of nan, which is not finite; leave out"),
         ([np.array([1.0, -np.inf])], "a score of -inf"),
         ([np.ones((2, 3)), np.ones((4, 3))], r"tasks have \[\(2,\), \(4,\)\] scores per seed"),
     ],

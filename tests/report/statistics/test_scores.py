@@ -103,8 +103,8 @@ def test_absolute_metrics_are_used_if_all_runs_have_them(tmp_path):
     own_run(tmp_path / "a", "good", task="vmas/navigation", absolute=[1.0])
     found = aggregate(groups_of(tmp_path / "a"))
     assert found.notes == [
-        "task vmas/navigation, of which some labels have no runs",
-        "label ippo_mlp_shared, which has no runs of some tasks",
+        "task vmas/navigation, on which some labels have no runs",
+        "label ippo_mlp_shared, which has no runs on some tasks",
     ]
 
 
