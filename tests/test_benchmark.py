@@ -44,6 +44,7 @@ def benchmark(
     )
 
 
+@pytest.mark.slow
 def test_every_variant_is_run_and_labelled(tmp_path):
     suite = benchmark(tmp_path, ["nops", "hypermarl_mlp"], (IppoConfig, MasacConfig), {0, 1})
     assert suite.n_experiments == 8
@@ -88,6 +89,7 @@ def test_what_a_variant_sets_itself_is_not_taken_over():
 NAMES = sorted(path.stem for path in (CONF / "variant").glob("*.yaml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_variant_of_the_runner_is_one_of_the_benchmark(name):
     variant = load_variant(name)

@@ -12,6 +12,8 @@ import pytest
 from support.benchmarl_requests import ALL_MODELS
 from support.processes import python
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 TINY_RUN = [
     "experiment.loggers=[csv]",

@@ -26,6 +26,7 @@ def test_there_are_commands():
     assert len(COMMANDS) >= 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("runner", "arguments"), COMMANDS)
 def test_commands_compose(runner, arguments):
     """Of a sweep, the first job; a folder of one's own is put on the search path."""

@@ -77,6 +77,7 @@ def test_everybody_is_asked_about_everything(continuous, model, tmp_path):
             torch.testing.assert_close(mine[key], alone[key][:, agent])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("algorithm", "continuous", "names"),
     [
@@ -150,6 +151,7 @@ def test_action_masks_go_with_the_observation():
     assert distances["snd_tvd"][0, 1] > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SmaxTask["2S3Z"].associated_class().installed(), reason="needs jaxmarl")
 @pytest.mark.filterwarnings("ignore:No episode terminated this iteration")
 def test_masked_policies_of_a_real_task(tmp_path):
@@ -157,6 +159,7 @@ def test_masked_policies_of_a_real_task(tmp_path):
     assert 0 < logged(run)["agents", "snd_js"].max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "continuous"), [*POLICY_GRADIENTS, ("iql", False)])
 def test_training_is_not_disturbed(algorithm, continuous, tmp_path):
     states = []
@@ -180,6 +183,7 @@ def measure_gradients(folder, model, *arguments):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "continuous"), POLICY_GRADIENTS)
 @pytest.mark.parametrize("variant", ["nops", "linear without bias", "fups", "hypermarl_mlp"])
 def test_separate_parameters_cannot_conflict(variant, algorithm, continuous, tmp_path):

@@ -33,6 +33,7 @@ def test_recorded_steps_are_those_of_all_runs(tmp_path):
     assert len(record(paths, max_steps=6)) == 6
 
 
+@pytest.mark.slow
 def test_diversity_is_measured_on_the_file(tmp_path):
     file = tmp_path / "file.pt"
     main([str(file), str(checkpoint(tmp_path / "nops", "nops", two_groups))])
@@ -66,6 +67,7 @@ def test_runs_on_different_tasks_are_refused(tmp_path):
         record(paths)
 
 
+@pytest.mark.slow
 def test_recurrent_policies_are_refused(tmp_path):
     path = checkpoint(tmp_path / "a", GruConfig.get_from_yaml())
     with pytest.raises(ValueError, match="has a recurrent policy"):

@@ -112,6 +112,7 @@ def test_a_team_grows_and_runs(variant, tmp_path):
     new.run()
 
 
+@pytest.mark.slow
 def test_random_agents_depend_on_the_seed(tmp_path):
     _, checkpoint = trained(tmp_path / "old", "hypermarl_mlp")
     tables = []
@@ -123,6 +124,7 @@ def test_random_agents_depend_on_the_seed(tmp_path):
     assert not torch.equal(tables[0], tables[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("algorithm", "fresh"),
     [
@@ -149,6 +151,7 @@ def test_what_reads_everybody_starts_afresh(algorithm, fresh, tmp_path):
     new.run()
 
 
+@pytest.mark.slow
 def test_agents_that_are_all_alike_are_only_more(tmp_path):
     algorithm, model = algorithm_config("ippo", share_param_critic=True), MlpConfig.get_from_yaml()
     run, checkpoint = trained(tmp_path / "old", model, algorithm)

@@ -135,6 +135,7 @@ def test_the_description_names_everything(run, folder):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "runtime"), [("pt2", "torch"), ("onnx", "onnxruntime")])
 def test_agents_run_without_the_packages_that_trained_them(run, folder, kind, runtime):
     blocked = [*NOT_NEEDED, "torch"] if runtime == "onnxruntime" else [*NOT_NEEDED, "onnxruntime"]
@@ -177,6 +178,7 @@ def test_every_variant_is_exported(variant, tmp_path):
         assert torch.equal(state[".".join(("mlp.params", *key))], x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pt2", "onnx"])
 def test_masks_and_the_bounds_of_each_agent_are_kept(kind, tmp_path):
     low, high = torch.tensor([[-1.0], [2.0]]), torch.tensor([[1.0], [5.0]])

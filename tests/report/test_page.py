@@ -114,6 +114,7 @@ def test_the_table_of_returns_says_that_runs_are_not_in_it(written, tmp_path):
     assert "Not included" not in (tmp_path / "report" / "tables" / "returns.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_report_of_a_folder_with_a_report_is_the_same(written, tmp_path):
     again = report.write([written.parents[1]], tmp_path / "again")
     for name in ("tables/scores.csv", "tables/aggregates.csv", "figures/aggregates.pdf"):
@@ -128,6 +129,7 @@ def test_one_run_is_enough(tmp_path):
     assert "What sharing does" not in page
 
 
+@pytest.mark.slow
 def test_one_task_says_so(tmp_path):
     suite(tmp_path, tasks=["vmas/navigation"], measured=True)
     page = report.write([tmp_path]).read_text()
@@ -161,6 +163,7 @@ def test_labels_beside_the_highest(label, where):
     assert standing({name: score(values) for name, values in scores.items()}, label) == where
 
 
+@pytest.mark.slow
 def test_bounds_are_read_and_those_without_runs_are_named(tmp_path):
     suite(tmp_path)
     file = tmp_path / "bounds.yaml"
@@ -184,6 +187,7 @@ def test_bounds_that_cannot_be_read_are_refused(tmp_path):
         read_bounds(tmp_path / "absent.yaml")
 
 
+@pytest.mark.slow
 def test_command_line_prints_the_table_and_where_the_report_is(tmp_path, capsys):
     own_run(tmp_path / "a", "nops")
     own_run(tmp_path / "b", "fups")

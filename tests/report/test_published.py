@@ -9,6 +9,8 @@ import pytest
 
 from benchmarl_hyper.report.output import figures
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TABLES = runpy.run_path(str(ROOT / "results" / "tables.py"))
 filled = TABLES["filled"]

@@ -79,6 +79,7 @@ def interrupted_and_resumed(folder, callbacks=list, **settings):
     return again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "continuous"), [*ALGORITHMS, ("happo", True)])
 def test_a_resumed_run_equals_one_that_was_not_stopped(tmp_path, algorithm, continuous):
     settings = {"algorithm": algorithm, "continuous": continuous}
@@ -99,6 +100,7 @@ def test_a_resumed_run_equals_one_that_was_not_stopped_also_off_vmas(tmp_path):
     assert_same(final_state(resumed), final_state(whole))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "continuous"), [("mappo", True), ("qmix", False)])
 def test_a_resumed_run_equals_one_that_was_not_stopped_also_with_hidden_states(
     tmp_path, algorithm, continuous
@@ -110,6 +112,7 @@ def test_a_resumed_run_equals_one_that_was_not_stopped_also_with_hidden_states(
     assert_same(final_state(resumed), final_state(whole))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ippo", "iddpg"])
 @pytest.mark.parametrize(
     ("callback", "changes", "config"),

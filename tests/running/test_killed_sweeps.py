@@ -12,6 +12,8 @@ import time
 import pytest
 from support.processes import python
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "+suite=quickstart",
     "variant=fups_id,hypermarl_mlp",

@@ -62,6 +62,7 @@ def test_a_folder_has_one_worker(tmp_path):
         assert again
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
     code = (
         "import sys, time\n"

@@ -43,6 +43,7 @@ def check(config):
     replace(experiment, loggers=[]).validate(algorithm.on_policy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", SUITES)
 def test_the_jobs_of_a_suite_fit_together(suite):
     assert composed(f"+suite={suite}").name == suite
@@ -60,6 +61,7 @@ def test_a_scenario_is_a_task_with_its_settings(scenario):
     assert scenario.rpartition("/")[2] in config.hydra.runtime.choices.task
 
 
+@pytest.mark.slow
 def test_all_tasks_of_the_paper_are_in_its_suite():
     found = {
         composed("+suite=paper", *job).hydra.runtime.choices.task
@@ -79,6 +81,7 @@ def test_every_suite_but_the_first_has_a_small_twin_that_states_its_time(suite):
         assert f"{suite}_small" in SUITES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", [suite for suite in SUITES if suite.endswith("_small")])
 def test_variants_of_a_suite_differ_in_their_models_alone(suite):
     by_scenario = {}
@@ -123,6 +126,7 @@ def test_a_variant_of_a_variant_changes_one_setting(variant, own, critics_own):
         assert OmegaConf.to_container(part) == {**plain, **changes}
 
 
+@pytest.mark.slow
 def test_no_variant_is_another_one_by_a_different_name():
     seen = {}
     for path in sorted((CONF / "variant").glob("*.yaml")):
@@ -131,6 +135,7 @@ def test_no_variant_is_another_one_by_a_different_name():
         assert seen.setdefault(models, path.stem) == path.stem
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suite", "key", "labels"),
     [

@@ -55,6 +55,7 @@ def test_there_is_no_yaml_without_a_task():
     assert {str(path.relative_to(FOLDER))[:-5] for path in FOLDER.rglob("*.yaml")} == set(NAMES)
 
 
+@pytest.mark.slow
 def test_hydra_loads_what_python_loads(task):
     name = f"{task.associated_class().family}/{task.name.lower()}"
     with initialize_config_dir(f"{benchmarl.__path__[0]}/conf", version_base=None):
@@ -82,6 +83,7 @@ def test_wrong_yaml_is_a_typed_error(override, message):
     assert message in str(error.value.__cause__)
 
 
+@pytest.mark.slow
 def test_specs_hold(task):
     env = make_env(task)
     check_env_specs(env)
@@ -99,6 +101,7 @@ def rollout(env, seed, steps=6):
     return env.rollout(steps, break_when_any_done=False)
 
 
+@pytest.mark.slow
 def test_same_seed_same_rollout(one_of_a_family):
     env, twin = make_env(one_of_a_family), make_env(one_of_a_family, seed=1)
     first, again, other = rollout(env, 5), rollout(twin, 5), rollout(env, 6)
@@ -108,6 +111,7 @@ def test_same_seed_same_rollout(one_of_a_family):
     twin.close()
 
 
+@pytest.mark.slow
 def test_partial_resets_leave_other_environments_alone(one_of_a_family):
     env = make_env(one_of_a_family)
     td = rollout(env, 0, steps=4)[:, -1]["next"].clone()
@@ -167,11 +171,13 @@ def train(task, model, folder, algorithm="ippo"):
 SHORT = pytest.mark.filterwarnings("ignore:No episode terminated this iteration")
 
 
+@pytest.mark.slow
 @SHORT
 def test_trains(task, tmp_path):
     train(task, "hypermarl_mlp", tmp_path)
 
 
+@pytest.mark.slow
 @SHORT
 @pytest.mark.parametrize("model", [*MODELS, "mlp"])
 @pytest.mark.parametrize("algorithm", ["ippo", "mappo"])

@@ -35,6 +35,7 @@ def test_payoffs(name, actions, rewards):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 4, 8, 16])
 def test_uniform_play_earns_what_theory_says(n):
     """1 - (1 - 1/n)^n in Specialisation; in Synchronisation .750, .332, .143 and .067."""

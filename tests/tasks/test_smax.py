@@ -86,6 +86,7 @@ def test_names_that_begin_with_a_digit():
     assert [task.get_task().config["map_name"] for task in SmaxTask] == names
 
 
+@pytest.mark.slow
 def test_masks_follow_from_the_state(battles):
     """The living move and attack living enemies in range; the dead can only stop."""
     everybody = units(battles)
@@ -163,6 +164,7 @@ def test_truncated_at_the_horizon():
     assert not steps["terminated"].any()
 
 
+@pytest.mark.slow
 def test_walls_kill_and_enemies_are_watched_only_if_configured():
     """Allies walk west into the wall; features 3 to 5 of an enemy say what it did."""
     outcomes = []
@@ -213,6 +215,7 @@ def test_battles_differ_and_so_do_episodes():
     assert len({tuple(row.tolist()) for row in torch.cat([first, second])}) == 6
 
 
+@pytest.mark.slow
 def test_batch_sizes_share_functions_that_compile_once_each():
     env, small = smax(num_envs=3), smax(num_envs=2, horizon=7)
     alone = smax(num_envs=3).rollout(8, stop, break_when_any_done=False)
@@ -241,6 +244,7 @@ def test_win_rate_is_of_the_episodes_that_ended(done, logged):
     assert SmaxClass.log_info(TensorDict({"next": step}, [2, 2])) == logged
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:No episode terminated this iteration")
 @pytest.mark.parametrize("algorithm", ["ippo", "mappo", "qmix"])
 def test_a_recurrent_policy_trains_and_chooses_what_is_available(algorithm, tmp_path):

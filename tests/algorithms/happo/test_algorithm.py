@@ -51,6 +51,7 @@ def orders(folder, **changes):
     return run, recorder.orders[GROUP]
 
 
+@pytest.mark.slow
 def test_the_order_is_drawn_anew_from_the_seed(tmp_path):
     run, drawn = orders(tmp_path, checkpoint_interval=16)
     assert all(sorted(order) == [0, 1, 2, 3] for order in drawn)

@@ -17,6 +17,8 @@ from tensordict import TensorDict
 
 from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _fresh_compiler():

@@ -39,6 +39,7 @@ def test_yaml_keys_are_the_arguments(name):
     assert keys == inspect.signature(METHODS[name]).parameters.keys()
 
 
+@pytest.mark.slow
 def test_other_variants_bring_none(composed):
     for name in MODELS.keys() - METHODS.keys():
         assert method_callbacks(composed(f"variant={name}").get("method")) == []

@@ -46,6 +46,7 @@ def test_both_runners_compose_the_examples(first):
     assert host == models
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("algorithm", "continuous"),
     [("ippo", True), ("mappo", False), ("masac", True), ("isac", False), ("qmix", False)],

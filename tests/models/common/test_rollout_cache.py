@@ -64,6 +64,7 @@ def assert_identical(one, other):
 # --- Training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("adam", "device"), [({}, "cpu"), ({"fused": True}, "cpu:0")])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_training_is_the_same_bit_for_bit(algorithm, adam, device, tmp_path):
@@ -79,6 +80,7 @@ def test_training_is_the_same_bit_for_bit(algorithm, adam, device, tmp_path):
     assert_identical(trained(tmp_path, **changes), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adam", [{}, {"fused": True}])
 @pytest.mark.parametrize("algorithm", ["ippo", "isac"])
 def test_a_resumed_run_is_the_same_bit_for_bit(algorithm, adam, tmp_path):

@@ -25,13 +25,30 @@ def test_uncoupled_discrete_masac_with_two_groups_fails_in_benchmarl_itself(tmp_
         experiment(tmp_path, mlp, "masac", two_groups, continuous=False).run()
 
 
-@pytest.mark.parametrize(("algorithm", "continuous", "task"), MATRIX)
-@pytest.mark.parametrize("variant", MODELS)
+# Models meet all algorithms in the same few ways, of which these are one each. Two models meet all
+# algorithms: without learned embeddings and with them.
+ONE_OF_EACH = [
+    ("ippo", True, "one_group"),
+    ("mappo", False, "global_state"),
+    ("maddpg", True, "one_group"),
+    ("isac", True, "two_groups"),
+    ("qmix", False, "one_group"),
+]
+CASES = [
+    (variant, *case)
+    for variant in MODELS
+    for case in (MATRIX if variant in ("nops", "hypermarl_mlp") else ONE_OF_EACH)
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("variant", "algorithm", "continuous", "task"), CASES)
 def test_trains_and_evaluates(variant, algorithm, continuous, task, tmp_path):
     run = experiment(tmp_path, variant, algorithm, TASKS[task], continuous)
     check_training(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share_param_critic", [True, False])
 @pytest.mark.parametrize("algorithm", ["mappo", "maddpg", "masac"])
 @pytest.mark.parametrize("task", TASKS)
@@ -78,6 +95,7 @@ def test_one_config_for_policy_and_critic(tmp_path):
     run.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", MODELS)
 @pytest.mark.parametrize("algorithm", ["mappo", "masac", "iql"])
 def test_a_reloaded_experiment_computes_the_same(variant, algorithm, tmp_path):

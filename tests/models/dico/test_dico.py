@@ -184,6 +184,7 @@ def test_the_distribution_is_the_specified_one(algorithm, scale_mapping, use_tan
     torch.testing.assert_close(base.scale, scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("desired_snd", [1.2, 0, -1])
 @pytest.mark.parametrize("algorithm", ["ippo", "mappo", "isac", "masac", "iddpg", "maddpg"])
 @pytest.mark.parametrize("task", TASKS)

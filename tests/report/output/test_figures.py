@@ -45,6 +45,7 @@ def test_without_an_interval_there_is_no_shade():
     assert not figure.axes[0].collections
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 5, 13])
 def test_figures_of_any_number_of_panels_are_saved(n):
     figure = figures.curve_figure([panel()] * n, LOOKS)
@@ -58,6 +59,7 @@ def test_rows_are_full_where_they_can_be(n, columns):
     assert figure.axes[-1].get_subplotspec().colspan.stop == columns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [6, 8])
 def test_long_titles_stay_inside_the_figure(n):
     figure = figures.curve_figure([panel("hypervmas/navigation_8_different")] * n, LOOKS)
@@ -67,6 +69,7 @@ def test_long_titles_stay_inside_the_figure(n):
         assert title.get_window_extent().x1 <= figure.bbox.x1
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_pdf():
     figure = figures.curve_figure([panel()], LOOKS)
     assert figures.pdf(figure) == figures.pdf(figure)

@@ -70,6 +70,7 @@ def test_a_baseline_with_seeds_of_its_own_says_so(tmp_path):
     assert section.text == ["No label has a task and a seed in common with ippo_nops."]
 
 
+@pytest.mark.slow
 def test_the_report_has_them_where_a_baseline_is_named(tmp_path):
     seeds = range(3)
     sweep(
