@@ -6,14 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarl_hyper.models.common.generated_mlp import (
-    GeneratedMlp,
-    GeneratedMlpConfig,
-)
+from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
 from benchmarl_hyper.models.common.recurrent import Recurrent, RecurrentConfig
-from benchmarl_hyper.weights.initialisation import (
-    LayerSpec,
-)
+from benchmarl_hyper.weights.initialisation import LayerSpec
 from benchmarl_hyper.weights.rows import IdRows, Rows, Table
 
 

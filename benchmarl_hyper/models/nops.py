@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarl_hyper.models.common.generated_mlp import (
-    GeneratedMlp,
-    GeneratedMlpConfig,
-)
+from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
 from benchmarl_hyper.models.common.recurrent import Recurrent, RecurrentConfig
 from benchmarl_hyper.weights.rows import Rows, Table
 

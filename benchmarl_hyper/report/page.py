@@ -28,11 +28,7 @@ from benchmarl_hyper.report.sections.diagnostics import measurements_section
 from benchmarl_hyper.report.sections.returns import curves_section, extras_section, scores_section
 from benchmarl_hyper.report.sections.summary import headline
 from benchmarl_hyper.report.statistics.across_tasks import aggregate
-from benchmarl_hyper.report.statistics.scores import (
-    Groups,
-    grouped,
-    learning_curves,
-)
+from benchmarl_hyper.report.statistics.scores import Groups, grouped, learning_curves
 
 
 def read_bounds(path: Path) -> dict[str, tuple[float, float]]:

@@ -9,12 +9,7 @@ from typing import Any
 
 import torch
 from benchmarl.models import GnnConfig
-from benchmarl.models.common import (
-    EnsembleModelConfig,
-    Model,
-    ModelConfig,
-    SequenceModelConfig,
-)
+from benchmarl.models.common import EnsembleModelConfig, Model, ModelConfig, SequenceModelConfig
 from tensordict import TensorDict, TensorDictBase
 from torch import nn
 from torchrl.data import Composite

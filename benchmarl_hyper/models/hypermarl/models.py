@@ -19,9 +19,7 @@ from benchmarl_hyper.models.common.recurrent import Recurrent, RecurrentConfig
 from benchmarl_hyper.models.common.rollout_cache import once
 from benchmarl_hyper.models.hypermarl.hypernetwork import Head, Hypernetwork
 from benchmarl_hyper.models.hypermarl.lowrank import LowRankHypernetwork
-from benchmarl_hyper.weights.initialisation import (
-    LayerSpec,
-)
+from benchmarl_hyper.weights.initialisation import LayerSpec
 from benchmarl_hyper.weights.layers import target_mlp
 from benchmarl_hyper.weights.rows import Table
 

@@ -13,10 +13,7 @@ from benchmarl_hyper.report.output import figures
 from benchmarl_hyper.report.output.figures import Dots, Style
 from benchmarl_hyper.report.output.tables import Table
 from benchmarl_hyper.report.statistics.estimators import Estimate
-from benchmarl_hyper.report.statistics.scores import (
-    Groups,
-    Score,
-)
+from benchmarl_hyper.report.statistics.scores import Groups, Score
 
 PER_FIGURE = 24
 

@@ -6,13 +6,7 @@ from benchmarl.environments import VmasTask
 from benchmarl.experiment import Experiment
 from benchmarl.models import EnsembleModelConfig, GruConfig, SequenceModelConfig
 from support.benchmarl_requests import RECURRENT, config_of
-from support.experiments import (
-    ALGORITHMS,
-    TASKS,
-    check_training,
-    evaluations,
-    experiment,
-)
+from support.experiments import ALGORITHMS, TASKS, check_training, evaluations, experiment
 from support.experiments import MATRIX as EVERY_ALGORITHM
 from support.run_folders import checkpoint_in
 from support.tiny_task import tiny_task

@@ -5,20 +5,8 @@ import math
 
 import pytest
 import torch
-from support.benchmarl_requests import (
-    ABLATIONS,
-    call,
-    central_critic,
-    config_of,
-    policy,
-    randomise,
-)
-from support.experiments import (
-    ALGORITHMS,
-    algorithm_config,
-    check_training,
-    experiment,
-)
+from support.benchmarl_requests import ABLATIONS, call, central_critic, config_of, policy, randomise
+from support.experiments import ALGORITHMS, algorithm_config, check_training, experiment
 from support.run_folders import checkpoint_in
 from support.tiny_task import tiny_task
 from tensordict import TensorDict
