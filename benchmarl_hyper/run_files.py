@@ -12,7 +12,7 @@ PLAN = "plan.json"
 # In the run folder
 RECORD, CONFIG, LOCK, ATTEMPTS = "run.json", "config.yaml", ".lock", "attempts"
 # In BenchMARL's folder of the experiment, inside the run folder
-DIAGNOSTICS = "diagnostics.jsonl"
+DIAGNOSTICS, PICKLED, CHECKPOINTS = "diagnostics.jsonl", "config.pkl", "checkpoints"
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -14,6 +14,8 @@ import torch
 from benchmarl.environments import TaskClass
 from benchmarl.experiment import Experiment, ExperimentConfig
 
+from benchmarl_hyper.run_files import PICKLED
+
 
 def checkpoints_in(folder: Path) -> list[Path]:
     """Return the checkpoints in a run's ``checkpoints`` folder, oldest first."""
@@ -46,7 +48,7 @@ def settings_of(checkpoint: Path) -> Settings:
         raise FileNotFoundError(
             f"there is no file {checkpoint}; give the path of a checkpoint_<frames>.pt"
         )
-    pickled = checkpoint.resolve().parent.parent / "config.pkl"
+    pickled = checkpoint.resolve().parent.parent / PICKLED
     if not pickled.is_file():
         raise FileNotFoundError(
             f"{checkpoint} needs {pickled}, where BenchMARL keeps the settings of its run, but "

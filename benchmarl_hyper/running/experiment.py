@@ -12,6 +12,7 @@ import torch
 from benchmarl.experiment import Experiment
 from benchmarl.utils import seed_everything
 
+from benchmarl_hyper.run_files import CHECKPOINTS
 from benchmarl_hyper.running.callbacks import EndCallback
 from benchmarl_hyper.running.checkpoints import checkpoints_in
 
@@ -91,7 +92,7 @@ class ResumableExperiment(Experiment):
         return first or self.total_frames % self.config.evaluation_interval == 0
 
     def _save_experiment(self) -> None:
-        folder = self.folder_name / "checkpoints"
+        folder = self.folder_name / CHECKPOINTS
         folder.mkdir(exist_ok=True)
         file = folder / f"checkpoint_{self.total_frames}.pt"
         unfinished = file.with_suffix(".tmp")

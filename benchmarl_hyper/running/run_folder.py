@@ -13,7 +13,16 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from benchmarl_hyper.run_files import ATTEMPTS, CONFIG, LOCK, RECORD, flat, write_whole
+from benchmarl_hyper.run_files import (
+    ATTEMPTS,
+    CHECKPOINTS,
+    CONFIG,
+    LOCK,
+    PICKLED,
+    RECORD,
+    flat,
+    write_whole,
+)
 from benchmarl_hyper.running.checkpoints import checkpoints_in
 from benchmarl_hyper.running.rewind import rewind
 
@@ -141,20 +150,20 @@ class RunFolder:
         write_whole(self.path / RECORD, json.dumps({**record, "updated": now()}, indent=2))
 
     def _experiments(self) -> list[Path]:
-        return sorted(file.parent for file in self.path.glob("*/config.pkl"))
+        return sorted(file.parent for file in self.path.glob(f"*/{PICKLED}"))
 
 
 def _copy(experiment: Path, target: Path) -> None:
     """Copy only once, and as a whole: a second copy would lack what has been undone since."""
     if not target.exists():
         part = target.with_name(f".{target.name}.part")
-        ignored = shutil.ignore_patterns("checkpoints")
+        ignored = shutil.ignore_patterns(CHECKPOINTS)
         shutil.copytree(experiment, part, ignore=ignored, dirs_exist_ok=True)
         part.rename(target)
 
 
 def _checkpoints(experiment: Path) -> list[Path]:
-    return checkpoints_in(experiment / "checkpoints")
+    return checkpoints_in(experiment / CHECKPOINTS)
 
 
 def _computed(settings: Mapping[str, Any]) -> dict[str, Any]:

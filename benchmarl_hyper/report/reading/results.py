@@ -15,11 +15,11 @@ import yaml
 
 from benchmarl_hyper.report.reading.archives import unpacked
 from benchmarl_hyper.report.reading.benchmarl_labels import benchmarl_label
-from benchmarl_hyper.run_files import CONFIG, RECORD
+from benchmarl_hyper.run_files import CHECKPOINTS, CONFIG, RECORD
 from benchmarl_hyper.terminal import last_line
 
 OWN_EXPORT = "marl_eval.json"
-WITHOUT_RESULTS = {".hydra", "checkpoints", "scalars", "texts", "videos"}
+WITHOUT_RESULTS = {".hydra", CHECKPOINTS, "scalars", "texts", "videos"}
 # The loader written in C takes a tenth of the time, which matters with a thousand runs
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -1,32 +1,22 @@
 """Policies that are as diverse as one asks for."""
 
-from dataclasses import replace
-
 import pytest
 import torch
-from benchmarl.experiment import Experiment
 from benchmarl.models import MlpConfig, SequenceModelConfig
 from support.benchmarl_requests import config_of as variants_config
 from support.benchmarl_requests import group_spec, policy
-from support.experiments import TASKS, algorithm_config, experiment, one_group, two_groups
-from tensordict import TensorDict
+from support.dico_runs import A, F, N, config_of, outputs, run_with
+from support.experiments import TASKS, algorithm_config, experiment
 from tensordict.nn import mappings
 from torch import nn
 from torchrl.data import Bounded, Categorical, Composite, Unbounded
 
-from benchmarl_hyper import DicoCallback, DicoConfig
-from benchmarl_hyper.diagnostics.policy_outputs import group_distances
+from benchmarl_hyper import DicoCallback
 from benchmarl_hyper.export.agent_networks import agent_parameters
 from benchmarl_hyper.measures.diversity import snd, w2_distances
-from benchmarl_hyper.models.dico.callback import action_space_loss
 from benchmarl_hyper.running.experiment_parts import buffers, policy_model
 
-N, F, A = 3, 5, 2
 LOW, HIGH = -1.0, 2.0
-
-
-def config_of(**changes):
-    return replace(DicoConfig.get_from_yaml(), **{"num_cells": [8, 8], **changes})
 
 
 def action_spec(n=N, spec=None):
@@ -40,21 +30,6 @@ def model_of(n_agents=N, key="logits", **changes):
         config_of(**changes), n_agents, F,
         output_spec=group_spec(n_agents, **{key: n_outputs}), action_spec=action_spec(n_agents),
     )  # fmt: skip
-
-
-def run_with(folder, algorithm="ippo", task=one_group, **changes):
-    model = changes.pop("model", {})
-    critic_model = changes.pop("critic_model", variants_config("nops"))
-    callbacks = [DicoCallback.get_from_yaml(**changes.pop("method", {}))]
-    return experiment(
-        folder, config_of(**model), algorithm, task, critic_model=critic_model, callbacks=callbacks,
-        **changes,
-    )  # fmt: skip
-
-
-def outputs(model, observation):
-    td = TensorDict({"agents": TensorDict({"observation": observation})})
-    return model(td)["agents"][model.out_key[-1]]
 
 
 def means_on_everything(model, observation):
@@ -203,66 +178,6 @@ def test_trains(task, algorithm, desired_snd, tmp_path):
         torch.testing.assert_close(params[key], model.estimate, equal_nan=True)
 
 
-def test_what_is_measured_in_evaluation_follows_what_is_asked(tmp_path):
-    """The diversity of finished policies, on other observations than those of the estimate."""
-    run = run_with(tmp_path, model={"desired_snd": 2.0, "tau": 1.0}, on_policy_minibatch_size=8)
-    run.run()
-    actor = run.algorithm.get_policy_for_loss("agents")
-    rollout = run.test_env.rollout(4, actor)
-    with torch.no_grad():
-        found = dict(group_distances(actor, [rollout], "agents", "cpu"))
-    assert snd(found["snd_loc"]).item() == pytest.approx(2.0, rel=0.2)
-
-
-def test_checkpoints_keep_the_estimate_and_the_optimiser(tmp_path):
-    run = run_with(tmp_path, checkpoint_at_end=True)
-    run.run()
-    (checkpoint,) = run.folder_name.glob("checkpoints/*")
-    again = Experiment.reload_from_file(str(checkpoint))
-    models = [policy_model(r.algorithm.get_policy_for_loss("agents")) for r in (run, again)]
-    assert models[0].estimate > 0
-    assert torch.equal(models[0].estimate, models[1].estimate)
-    state = again.callbacks[0].optimisers["agents"].state_dict()["state"]
-    assert (
-        state[0]["step"] == run.callbacks[0].optimisers["agents"].state_dict()["state"][0]["step"]
-    )
-    again.close()
-
-
-# --- The action-space loss
-
-
-def test_the_loss_is_of_the_agent_that_is_furthest_outside():
-    low, high = torch.full((2, 2), -1.0), torch.full((2, 2), 1.0)
-    inside = torch.tensor([[0.5, -1.0], [1.0, 0.0]])
-    outside = torch.tensor([[4.0, -5.0], [2.0, 0.0]])  # by (3, -4) and (1, 0)
-    assert action_space_loss(inside, low, high) == 0
-    assert action_space_loss(torch.stack([inside, outside]), low, high) == pytest.approx(25 / 2)
-
-
-def test_the_loss_draws_means_back(tmp_path):
-    run = run_with(tmp_path, method={"action_loss_lr": 1e-2}, model={"desired_snd": 20.0})
-    batch = next(iter(run.collector)).reshape(-1)
-    model = policy_model(run.algorithm.get_policy_for_loss("agents"))
-    outputs(model, batch["agents", "observation"])
-    estimate = model.estimate.clone()
-    losses = [
-        run.callbacks[0].on_train_step(batch, "agents")["loss_action_space"] for _ in range(30)
-    ]
-    assert losses[-1] < 0.5 * losses[0]
-    assert torch.equal(model.estimate, estimate)
-    assert all(p.grad is None for p in model.parameters())
-    run.close()
-
-
-def test_there_may_be_no_such_loss(tmp_path):
-    run = run_with(tmp_path, method={"action_loss_lr": None})
-    run.run()
-    names = {file.stem for file in run.folder_name.rglob("train_agents_*.csv")}
-    assert {"train_agents_estimated_snd", "train_agents_scaling"} <= names
-    assert "train_agents_loss_action_space" not in names
-
-
 # --- Errors
 
 
@@ -318,17 +233,3 @@ def test_unbounded_actions_are_not_squashed():
 def test_it_is_not_one_network_per_agent():
     with pytest.raises(ValueError, match="is a Dico, which is not one plain network per agent"):
         agent_parameters(model_of())
-
-
-def test_groups_of_one_agent_have_no_callback(tmp_path):
-    run = run_with(tmp_path, task=two_groups)
-    assert set(run.callbacks[0].optimisers) == {"adversary"}
-    run.close()
-
-
-def test_happo_is_refused(tmp_path):
-    config = replace(algorithm_config("happo"), share_param_critic=False)
-    with pytest.raises(
-        ValueError, match=r"asked for 1 of the 2 agents of group 'agents'.*of happo"
-    ):
-        run_with(tmp_path, config)
