@@ -28,10 +28,10 @@ def measure(n_agents: int, n_envs: int, cells: list[int]) -> Times:
     models = {name: network(name, n_agents, cells) for name in [*OURS, SHARED, UNSHARED]}
     data = observations(n_agents, n_envs)
     x = data["agents", "observation"]
-    chain = [(w.detach(), b.detach().unsqueeze(1)) for w, b in models["nops"].generate()]
+    chain = [(w.detach(), b.detach()) for w, b in models["nops"].generate()]
     functions = {name: (lambda model=model: model(data)) for name, model in models.items()}
     for name in HYPERMARL:
-        functions[inside(name)] = lambda model=models[name]: model._run_agents(x)
+        functions[inside(name)] = lambda model=models[name]: model._run_agents(x, own_inputs=True)
     functions[BARE] = lambda: bare(x.transpose(0, 1), chain)
     with torch.no_grad(), fixed_parameters():
         return Times(functions, rounds=101 if n_envs < 100 else 31)

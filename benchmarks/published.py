@@ -28,7 +28,7 @@ def main() -> None:
                 observations(n_agents, n_envs),
             )
             x = data["agents", "observation"]
-            chain = [(w.detach(), b.detach().unsqueeze(1)) for w, b in model.generate()]
+            chain = [(w.detach(), b.detach()) for w, b in model.generate()]
             owner = torch.arange(n_agents, device=x.device).repeat(n_envs)
             sample = torch.arange(len(owner), device=x.device)
 
@@ -37,7 +37,7 @@ def main() -> None:
                 return everybody[owner, sample].unflatten(0, x.shape[:2])
 
             def ours(model=model, x=x):
-                return model._run_agents(x)
+                return model._run_agents(x, own_inputs=True)
 
             with torch.no_grad(), fixed_parameters():
                 torch.testing.assert_close(ours(), published(), atol=1e-5, rtol=1e-4)
