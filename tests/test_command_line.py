@@ -60,11 +60,10 @@ def test_benchmarl_trains_evaluates_and_resumes(tmp_path):
     assert "2/2" in output
 
 
-@pytest.mark.parametrize(("name", "label"), [("happo", "happo"), ("mappo_paper", "mappopaper")])
-def test_benchmarl_trains_and_resumes_our_algorithms(name, label, tmp_path):
+def test_benchmarl_trains_and_resumes_an_algorithm_of_ours(tmp_path):
     options = [option for option in TINY_RUN if not option.startswith("algorithm=")]
-    python("-m", "benchmarl.run", *options, f"algorithm={name}", cwd=tmp_path)
-    assert set(results(tmp_path)) == {(label, "seed_0")}
+    python("-m", "benchmarl.run", *options, "algorithm=happo", cwd=tmp_path)
+    assert set(results(tmp_path)) == {("happo", "seed_0")}
     first = min(tmp_path.rglob("checkpoint_*.pt"), key=lambda path: len(path.name))
     assert "2/2" in python("-m", "benchmarl.resume", first, cwd=tmp_path)
 
