@@ -211,7 +211,8 @@ def _schema(name: str, types: Mapping[str, Any]) -> type:
         f"{name}Schema",
         [(key, _YAML_TYPES.get(hint, hint), field(default=MISSING)) for key, hint in types.items()],
     )
-    # A worker process that unpickles the schema imports this module, which registers the models.
+    # A worker process unpickles the schema by its name in this module. To find it there, it imports
+    # the package, which registers the models.
     schema.__module__ = __name__
     globals()[schema.__name__] = schema
     return schema

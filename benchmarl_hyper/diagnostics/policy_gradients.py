@@ -71,8 +71,8 @@ def _generated_layers(loss: LossModule, n_agents: int) -> Iterator[list[Tensor]]
 
     def collect(module: Any, arguments: Any, made: list[Layer]) -> list[Layer]:
         own = [tensor for layer in made for tensor in layer if tensor.requires_grad]
-        if not own:
-            return made  # those of a target network
+        if arguments or not own:
+            return made  # they depend on observations, or are those of a target network
         if module not in first:
             first[module] = made
             layers.extend(tensor for tensor in own if len(tensor) == n_agents)

@@ -202,11 +202,19 @@ def test_separate_parameters_cannot_conflict(variant, algorithm, continuous, tmp
     assert names == {f"train_agents_gradient_{name}" for name in expected}
 
 
+@pytest.mark.parametrize("variant", ["hypermarl_mlp", "hypermarl_no_gd"])
 @pytest.mark.parametrize(
-    ("algorithm", "key"), [("ippo", "loss_objective"), ("masac", "loss_actor")]
+    ("algorithm", "continuous", "key"),
+    [
+        ("ippo", True, "loss_objective"),
+        ("masac", True, "loss_actor"),
+        ("isac", False, "loss_actor"),  # which runs the policy twice
+    ],
 )
-def test_gradients_of_the_agents_add_up_to_that_of_the_loss(algorithm, key, tmp_path):
-    run = experiment(tmp_path, "hypermarl_mlp", algorithm)
+def test_gradients_of_the_agents_add_up_to_that_of_the_loss(
+    algorithm, continuous, key, variant, tmp_path
+):
+    run = experiment(tmp_path, variant, algorithm, continuous=continuous)
     run.run()
     loss, batch = run.losses["agents"], run.replay_buffers["agents"].sample()
     results = []
