@@ -63,20 +63,14 @@ def mean_policy_gradient(loss: LossModule, batch: TensorDictBase, n_agents: int)
 def _generated_layers(loss: LossModule, n_agents: int) -> Iterator[list[Tensor]]:
     """Collect the weights and biases that our models generate and that have a row per agent.
 
-    A loss may run its policy more than once, as that of SAC does for discrete actions. Every run
-    gets the tensors of the first one, so that their gradients are those of all runs together.
+    SAC also runs its policy on the next observations, without gradient; these runs do not count.
     """
     layers: list[Tensor] = []
-    first: dict[Any, list[Layer]] = {}
 
-    def collect(module: Any, arguments: Any, made: list[Layer]) -> list[Layer]:
-        own = [tensor for layer in made for tensor in layer if tensor.requires_grad]
-        if arguments or not own:
-            return made  # they depend on observations, or are those of a target network
-        if module not in first:
-            first[module] = made
-            layers.extend(tensor for tensor in own if len(tensor) == n_agents)
-        return first[module]
+    def collect(module: Any, arguments: Any, made: list[Layer]) -> None:
+        if torch.is_grad_enabled():
+            tensors = [tensor for layer in made for tensor in layer]
+            layers.extend(t for t in tensors if t.requires_grad and len(t) == n_agents)
 
     policy = getattr(loss, "actor_network", None)  # Q-learning has none
     models = (

@@ -202,13 +202,13 @@ def test_separate_parameters_cannot_conflict(variant, algorithm, continuous, tmp
     assert names == {f"train_agents_gradient_{name}" for name in expected}
 
 
-@pytest.mark.parametrize("variant", ["hypermarl_mlp", "hypermarl_no_gd"])
+@pytest.mark.parametrize("variant", ["fups_id", "hypermarl_mlp", "hypermarl_no_gd"])
 @pytest.mark.parametrize(
     ("algorithm", "continuous", "key"),
     [
         ("ippo", True, "loss_objective"),
         ("masac", True, "loss_actor"),
-        ("isac", False, "loss_actor"),  # which runs the policy twice
+        ("isac", False, "loss_actor"),  # which also runs the policy without gradient
     ],
 )
 def test_gradients_of_the_agents_add_up_to_that_of_the_loss(
