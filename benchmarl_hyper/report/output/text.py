@@ -23,6 +23,12 @@ def with_interval(
     return number(value) if ends is None else f"{number(value)} ({interval(ends, number)})"
 
 
+def span(values: Sequence[int]) -> str:
+    """Return the smallest and the largest value, ``32 to 1,000``; one value if they are equal."""
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
 def listed(names: Sequence[str], most: int = 4) -> str:
     """Return ``a, b, c, d and 3 more``."""
     if len(names) <= most:

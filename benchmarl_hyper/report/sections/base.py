@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from benchmarl_hyper.report.output import figures
 from benchmarl_hyper.report.output.figures import Dots, Style
 from benchmarl_hyper.report.output.tables import Table
+from benchmarl_hyper.report.output.text import span
 from benchmarl_hyper.report.statistics.estimators import Estimate
 from benchmarl_hyper.report.statistics.scores import Groups, Score
 
@@ -75,12 +76,7 @@ def protocol(groups: Groups) -> str:
     runs = [run for labels in groups.values() for label in labels.values() for run in label]
     episodes = [len(run.evaluations[-1].metrics["return"]) for run in runs]
     frames = [run.evaluations[-1].frames for run in runs]
-    return f"{_span(episodes)} episodes per evaluation, {_span(frames)} frames of training"
-
-
-def _span(values: Sequence[int]) -> str:
-    low, high = min(values), max(values)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return f"{span(episodes)} episodes per evaluation, {span(frames)} frames of training"
 
 
 def dots(

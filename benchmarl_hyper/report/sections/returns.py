@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from benchmarl_hyper.report.output import figures
 from benchmarl_hyper.report.output.figures import Panel, Style
 from benchmarl_hyper.report.output.tables import Table, leading, overview
-from benchmarl_hyper.report.output.text import interval, listed
+from benchmarl_hyper.report.output.text import interval, listed, span
 from benchmarl_hyper.report.sections.base import (
     INTERVAL,
     MARKS,
     OVER_SEEDS,
     Section,
-    _span,
     dots,
     pages,
     protocol,
@@ -86,7 +85,7 @@ def scores_section(groups: Groups, looks: Mapping[str, Style], unusable: int) ->
 
 def _fresh(groups: Groups) -> str:
     runs = [run for labels in groups.values() for label in labels.values() for run in label]
-    return _span([len(run.absolute["return"]) for run in runs if run.absolute] or [0])
+    return span([len(run.absolute["return"]) for run in runs if run.absolute] or [0])
 
 
 def returns_table(groups: Groups, unusable: int) -> Table:

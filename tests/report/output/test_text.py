@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarl_hyper.report.output.text import interval, listed, with_interval
+from benchmarl_hyper.report.output.text import interval, listed, span, with_interval
 
 
 def test_an_interval_has_two_ends_or_is_a_dash():
@@ -19,3 +19,8 @@ def test_a_value_may_have_no_interval():
 )
 def test_long_lists_are_cut(names, text):
     assert listed(list(names)) == text
+
+
+def test_a_span_of_one_value_is_that_value():
+    assert span([1000, 1000]) == "1,000"
+    assert span([32, 1000, 64]) == "32 to 1,000"
