@@ -49,9 +49,9 @@ def _text(found: Aggregates) -> list[str]:
         text.append(f"For {listed(given)}, the returns that count as 0 and 1 were given.")
     if derived:
         text.append(
-            f"For {listed(derived)}, the lowest and the highest mean return of any evaluation of "
-            "these runs count as 0 and 1. Both values move when runs are added. To compare scores "
-            "with another report, give bounds with --bounds."
+            f"For {listed(derived)}, the lowest and the highest mean return count as 0 and 1, "
+            "among the scores and the evaluations that all of these runs have. Both values move "
+            "when runs are added. To compare scores with another report, give bounds with --bounds."
         )
     if len(found.tasks) == 1:
         text.append(

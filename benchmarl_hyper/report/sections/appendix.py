@@ -68,9 +68,9 @@ def cost_section(groups: Groups) -> Section:
     header = ["task", "label", "n", "wall time", "range", "frames per second"]
     header += ["policy parameters", "critic parameters", "device"]
     caption = (
-        "Wall time of training with its evaluations: mean over n seeds, and range. Runs that are "
-        "executed at the same time slow each other down. Parameters: trainable ones, of all groups "
-        "together. Dash: unknown, as for BenchMARL's own runs."
+        "Wall time of training with its evaluations: mean over the runs whose time is known, and "
+        "range. Runs that are executed at the same time slow each other down. Parameters: the "
+        "trainable ones of all groups together. Dash: unknown, as for runs without a run folder."
     )
     return Section("Cost", (), (), [Table("cost", caption, header, rows)])
 
@@ -141,10 +141,10 @@ def _run_table(groups: Groups) -> Table:
                     listed(_distinct(len(run.evaluations) for run in runs)),
                     listed(_distinct(len(one.metrics["return"]) for one in last)),
                     listed(_distinct(one.frames for one in last)),
-                    "this package" if runs[0].record else "BenchMARL",
+                    "yes" if runs[0].record else "no",
                 ]
             )
-    header = ["task", "label", "n", "seeds", "evaluations", "episodes each", "frames", "run by"]
+    header = ["task", "label", "n", "seeds", "evaluations", "episodes each", "frames", "run folder"]
     return Table("runs", "Runs, seeds and evaluations.", header, rows)
 
 
