@@ -113,6 +113,7 @@ def own_variant(folder, name, text):
 SOON = {"seps": {"pretraining_frames": 8}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "callback"),
     [("seps", SepsCallback), ("kaleidoscope", KaleidoscopeCallback), ("dico", DicoCallback)],

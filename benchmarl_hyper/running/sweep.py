@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from itertools import product
@@ -74,10 +75,18 @@ def read_plan(folder: Path) -> list[list[str]]:
 def records(folder: Path) -> dict[Path, dict[str, Any]]:
     """Return the records of all runs below a folder, by run folder.
 
+    Other processes may be working there: folders that they move meanwhile are passed over.
+
     Raises:
         FolderError: if a record is not JSON.
     """
-    return {file.parent: RunFolder(file.parent).record() for file in sorted(folder.rglob(RECORD))}
+    found = {}
+    for path, names, files in os.walk(folder):
+        names.sort()
+        if RECORD in files:
+            names.clear()  # there are no runs in a run folder
+            found[Path(path)] = RunFolder(Path(path)).record()
+    return found
 
 
 def planned(record: dict[str, Any], plan: Sequence[Sequence[str]]) -> bool:

@@ -34,6 +34,7 @@ def run_with(folder, config, **changes):
     return experiment(folder, "nops", config, evaluation=False, **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("continuous", [True, False])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_without_its_settings_it_is_benchmarls_bit_for_bit(name, continuous, tmp_path):
@@ -140,6 +141,7 @@ def test_learning_rates_stay_where_they_are_not_annealed(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", KEPT_APART)
 def test_recurrent_models_train(choice, tmp_path):
     config = paper("mappo", normalize_advantage=choice, anneal_lr=True)

@@ -168,6 +168,7 @@ def test_discrete_actions_of_benchmarls_own_network(algorithm, tmp_path):
         assert about["output"] == {"meaning": f"{meaning} of the actions", "size": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", MODELS)
 def test_every_variant_is_exported(variant, tmp_path):
     run = trained(tmp_path, variant, task=tiny_task, max_n_iters=1)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from support.processes import python
@@ -83,7 +84,8 @@ def kill_at_a_random_moment(folder, moments):
     """After something new was saved, within the time that it takes to save more."""
 
     def saved():
-        return {*folder.rglob("checkpoint_*.pt")}
+        found = (Path(path, name) for path, _, names in os.walk(folder) for name in names)
+        return {file for file in found if file.match("checkpoint_*.pt")}
 
     before = saved()
     command = [sys.executable, *SWEEP, *AT_ONCE]

@@ -54,6 +54,7 @@ def test_the_jobs_of_a_suite_fit_together(suite):
         check(composed(f"+suite={suite}", *job))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_scenario_is_a_task_with_its_settings(scenario):
     config = composed(f"+scenario={scenario}")

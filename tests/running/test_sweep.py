@@ -1,10 +1,11 @@
 import json
+import os
 
 import pytest
 from omegaconf import OmegaConf
 
 from benchmarl_hyper.running.run_folder import RunFolder
-from benchmarl_hyper.running.sweep import SweepCallback, jobs, read_plan
+from benchmarl_hyper.running.sweep import SweepCallback, jobs, read_plan, records
 from benchmarl_hyper.status import main, status
 
 
@@ -122,3 +123,19 @@ def test_a_broken_record_is_named(tmp_path):
 def test_the_status_of_a_plan_that_has_not_begun(tmp_path):
     planned(tmp_path)
     assert "4 runs: 4 left" in status(tmp_path)
+
+
+def test_folders_that_others_move_meanwhile_are_passed_over(tmp_path, monkeypatch):
+    for name in ("moved", "stays"):
+        folder = tmp_path / name / "seed_0"
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"status": "done"}))
+    scandir = os.scandir
+
+    def moving(path):
+        if os.path.basename(path) == "moved":
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", moving)
+    assert records(tmp_path) == {tmp_path / "stays" / "seed_0": {"status": "done"}}

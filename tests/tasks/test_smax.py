@@ -60,6 +60,7 @@ def battles():
     return steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "n", "observation", "actions", "state"),
     [
@@ -103,6 +104,7 @@ def test_masks_follow_from_the_state(battles):
     assert not alive.all()
 
 
+@pytest.mark.slow
 def test_an_agent_is_the_unit_of_its_place(battles):
     """An observation ends with health, x and y of the agent itself, on a map of 32 x 32."""
     own = battles["agents", "observation"][..., -FEATURES:]
@@ -122,6 +124,7 @@ def test_an_agent_moves_its_own_unit():
     torch.testing.assert_close(moves, expected)
 
 
+@pytest.mark.slow
 def test_everybody_earns_the_enemies_losses_and_the_victory(battles):
     before, after = units(battles)[..., 5:, 0], units(battles["next"])[..., 5:, 0]
     won = battles["next", "info", "battle_won"]
@@ -131,6 +134,7 @@ def test_everybody_earns_the_enemies_losses_and_the_victory(battles):
     assert (reward > 0).any()
 
 
+@pytest.mark.slow
 def test_terminated_where_a_team_is_dead(battles):
     dead = units(battles["next"])[..., 0].unflatten(-1, (2, 5)).eq(0).all(-1)
     assert torch.equal(battles["next", "terminated"], dead.any(-1, keepdim=True))
@@ -139,6 +143,7 @@ def test_terminated_where_a_team_is_dead(battles):
     assert not battles["info", "battle_won"].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("who", "terminated", "won"),
     [
@@ -158,6 +163,7 @@ def test_the_last_survivor_decides(who, terminated, won):
     assert (step["agents", "reward"] == won).all()  # nothing else was lost
 
 
+@pytest.mark.slow
 def test_truncated_at_the_horizon():
     steps = smax(horizon=3).rollout(10, stop)["next"]
     assert steps["truncated"][0].flatten().tolist() == [False, False, True]
@@ -177,6 +183,7 @@ def test_walls_kill_and_enemies_are_watched_only_if_configured():
     assert outcomes == [(True, True, True), (False, False, True)]
 
 
+@pytest.mark.slow
 def test_jaxmarls_own_limit_is_out_of_the_way():
     env = smax()
     td = env.reset()
@@ -185,6 +192,7 @@ def test_jaxmarls_own_limit_is_out_of_the_way():
     assert not env.step(stop(td))["next", "done"].any()
 
 
+@pytest.mark.slow
 def test_no_tensor_is_a_view_of_what_belongs_to_jax(monkeypatch):
     views, from_dlpack = [], torch.from_dlpack
 
@@ -200,6 +208,7 @@ def test_no_tensor_is_a_view_of_what_belongs_to_jax(monkeypatch):
     assert not {view.data_ptr() for view in views} & {tensor.data_ptr() for tensor in given}
 
 
+@pytest.mark.slow
 def test_what_was_handed_out_may_be_overwritten():
     env, twin = smax(), smax()
     for _ in range(4):
@@ -209,6 +218,7 @@ def test_what_was_handed_out_may_be_overwritten():
             tensor.zero_()
 
 
+@pytest.mark.slow
 def test_battles_differ_and_so_do_episodes():
     env = smax(num_envs=3)
     first, second = env.reset()["state"], env.reset()["state"]

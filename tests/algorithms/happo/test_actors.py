@@ -47,6 +47,7 @@ GRU = GruConfig(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

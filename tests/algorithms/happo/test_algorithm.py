@@ -28,6 +28,7 @@ def one_agent():
     return VmasTask.NAVIGATION.get_task({"max_steps": 4, "n_agents": 1})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [MLP, config_of("nops")], ids=["mlp", "nops"])
 @pytest.mark.parametrize(
     ("name", "continuous"), [("mappo", True), ("mappo", False), ("ippo", True)]
@@ -85,6 +86,7 @@ def test_a_team_has_one_advantage(share_param_critic, tmp_path):
     torch.testing.assert_close(ours[True], standard, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("continuous", [True, False])
 @pytest.mark.parametrize("task", TASKS)
 def test_trains_on(task, continuous, tmp_path):

@@ -59,6 +59,7 @@ def test_the_examples_train(first, algorithm, continuous, tmp_path):
     check_training(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("out_key", ["logits", "state_value"])
 def test_what_is_in_front_follows_benchmarls_flags_and_ours_does_not(first, out_key):
     """Policies have share_policy_params, local critics share_param_critic."""

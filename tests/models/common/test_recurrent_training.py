@@ -129,6 +129,7 @@ def test_a_team_grows(tmp_path):
 # --- Policies and critics that differ
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("critic", ["hypermarl_mlp", "fups", "nops_gru"])
 def test_recurrent_policies_beside_any_critic(critic, tmp_path):
     run = experiment(tmp_path, "hypermarl_gru", critic_model=config_of(critic), lr=1e-3)

@@ -68,6 +68,7 @@ def test_per_agent_critic_is_refused_before_training(tmp_path):
         experiment(tmp_path, "hypermarl_mlp", config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("critic", sorted(MODELS))
 def test_policy_and_critic_may_differ(critic, tmp_path):
     experiment(tmp_path, "hypermarl_mlp", "mappo", critic_model=config_of(critic)).run()

@@ -219,6 +219,7 @@ def test_settings_without_effect_are_refused(changes):
 # --- In experiments
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "continuous"), ALGORITHMS)
 def test_no_gd_trains_and_evaluates(algorithm, continuous, tmp_path):
     check_training(experiment(tmp_path, "hypermarl_no_gd", algorithm, tiny_task, continuous))

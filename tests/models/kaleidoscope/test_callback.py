@@ -28,6 +28,7 @@ KEYS = ["beta", "beta_mode", "window", "weighted", "reset_interval", "reset_prob
 # --- In training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("algorithm", "continuous"),
     [

@@ -72,6 +72,7 @@ def test_clusters_change_once_between_two_iterations(tmp_path):
     assert [when for when, _ in watch.seen[: changed.index(True)]].count("end") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("algorithm", "n_copies"),
     [("ippo", 2), ("mappo", 2), ("isac", 3), ("masac", 3), ("maddpg", 3), ("iql", 2), ("qmix", 2)],

@@ -178,6 +178,7 @@ def test_no_bootstrap_interval_below_three_seeds(counts):
     assert stratified_bootstrap(scores, iqm, generator()) == (iqm(scores), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tasks", "seeds"), [(1, 3), (1, 10), (8, 3), (8, 10)])
 def test_bootstrap_covers_as_often_as_its_docstring_says(tasks, seeds):
     """Its variance of the mean is the sample's with n instead of n - 1, whose ratio has a t law.
@@ -222,6 +223,7 @@ def test_probability_of_improvement_is_that_of_rliable():
     assert probability_of_improvement(list(x.T), list(y.T)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("seeded_numpy")
 def test_interval_of_improvement_is_that_of_rliable():
     """The tolerance is four standard errors, for 500 draws of rliable."""
