@@ -60,7 +60,6 @@ def battles():
     return steps
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "n", "observation", "actions", "state"),
     [
@@ -113,6 +112,7 @@ def test_an_agent_is_the_unit_of_its_place(battles):
     torch.testing.assert_close(own[..., :3], expected[..., :3])
 
 
+@pytest.mark.slow
 def test_an_agent_moves_its_own_unit():
     env = smax()
     td = stop(env.reset())
