@@ -29,7 +29,7 @@ MEASURES = {
 def logged(folder: Path, name: str) -> list[float]:
     """Return all values that a run has logged under a name."""
     (file,) = folder.rglob(f"{name}.csv")
-    with open(file) as rows:
+    with open(file, encoding="utf-8") as rows:
         return [float(value) for _, value in csv.reader(rows)]
 
 

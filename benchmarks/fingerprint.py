@@ -95,10 +95,10 @@ def _apart(by_key: dict[str, str]) -> list[list[str]]:
 def hashes(run: Path) -> list[str]:
     """Return the hashes of a run's networks, evaluations, diagnostics and logged scalars."""
     (experiment,) = (file.parent for file in run.glob("*/config.pkl"))
-    results = json.loads((experiment / f"{experiment.name}.json").read_text())
+    results = json.loads((experiment / f"{experiment.name}.json").read_text(encoding="utf-8"))
     diagnostics = experiment / "diagnostics.jsonl"
     scalars = {
-        file.stem: re.sub(r"\s", " ", file.read_text())
+        file.stem: re.sub(r"\s", " ", file.read_text(encoding="utf-8"))
         for file in sorted(experiment.glob("*/scalars/*.csv"))
         if "timers" not in file.stem
     }
@@ -129,7 +129,7 @@ def main(folder: Path) -> None:
     train(folder)
     for record in sorted(folder.rglob("run.json")):
         run = record.parent
-        status = json.loads(record.read_text())["status"]
+        status = json.loads(record.read_text(encoding="utf-8"))["status"]
         parts = hashes(run) if status == "done" else [status]
         print(run.relative_to(folder), *parts)
 

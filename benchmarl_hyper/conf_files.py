@@ -14,6 +14,6 @@ CONF = Path(benchmarl_hyper.conf.__file__).parent
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the values of a YAML file, without the defaults list, which is for Hydra."""
-    values = yaml.safe_load(path.read_text()) or {}
+    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     values.pop("defaults", None)
     return values

@@ -18,7 +18,7 @@ DIAGNOSTICS, PICKLED, CHECKPOINTS = "diagnostics.jsonl", "config.pkl", "checkpoi
 def write_whole(path: Path, text: str) -> None:
     """Write a file as a whole: a reader sees the old text or the new one, never a part of it."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text)
+    part.write_text(text, encoding="utf-8")
     os.replace(part, path)
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 file = Path(sys.argv[1])
-about = json.loads(file.with_suffix(".json").read_text())
+about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
 size = sum(math.prod(part["shape"]) for part in about["observation"])
 batch = json.loads(sys.argv[2]) if len(sys.argv) > 2 else [[0.0] * size]  # [batch, size]
 

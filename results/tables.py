@@ -37,7 +37,7 @@ def filled(page: Path, out: Path, results: Path = RESULTS) -> str:
     Raises:
         ValueError: if the same archives have two baselines.
     """
-    content = page.read_text()
+    content = page.read_text(encoding="utf-8")
     baselines: dict[str, str] = {}
     for _, _, to, archives, _ in TABLE.findall(content):
         if to and baselines.setdefault(archives, to) != to:
@@ -54,7 +54,7 @@ def filled(page: Path, out: Path, results: Path = RESULTS) -> str:
 
     def table(match: re.Match[str]) -> str:
         begin, name, baseline, archives, end = match.groups()
-        text = (report(archives) / "tables" / f"{name}.md").read_text()
+        text = (report(archives) / "tables" / f"{name}.md").read_text(encoding="utf-8")
         words = [f"results/{archive}" for archive in archives.split()]
         words += ["--baseline", baseline] if baseline else []
         command = f"`python -m benchmarl_hyper.report {' '.join(words)}`, `tables/{name}.md`"
@@ -67,4 +67,4 @@ def filled(page: Path, out: Path, results: Path = RESULTS) -> str:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        PAGE.write_text(filled(PAGE, Path(folder)))
+        PAGE.write_text(filled(PAGE, Path(folder)), encoding="utf-8")

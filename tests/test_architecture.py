@@ -41,7 +41,7 @@ def room(path):
 
 def imports(path, everywhere=True):
     """Names of imported modules; of ours and of packages, with the imported name."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree) if everywhere else tree.body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -127,4 +127,24 @@ def test_few_files_stand_in_the_entrance():
 
 @pytest.mark.parametrize("path", **ids(FILES))
 def test_a_file_is_one_idea(path):
-    assert len(path.read_text().splitlines()) <= 300
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def text_files_without_encoding(path):
+    """Lines that read or write text by the encoding of the machine; ruff does not see them all."""
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        named = isinstance(call, ast.Call) and getattr(
+            call.func, "attr", getattr(call.func, "id", "")
+        )
+        given = {keyword.arg for keyword in call.keywords} if named else set()
+        modes = [a.value for a in call.args if isinstance(a, ast.Constant)] if named else []
+        binary = any(isinstance(mode, str) and "b" in mode and len(mode) <= 3 for mode in modes)
+        texts = named in ("read_text", "write_text") or (named == "open" and not binary)
+        if "encoding" not in given and (texts or given & {"text", "universal_newlines"}):
+            yield call.lineno
+
+
+@pytest.mark.parametrize("path", **ids(FILES))
+def test_text_is_read_and_written_as_utf_8(path):
+    archives = path.name == "archives.py"  # of tarfile.open, which reads bytes
+    assert len(list(text_files_without_encoding(path))) == archives

@@ -107,7 +107,9 @@ def compose_runner(*overrides):
 
 def own_variant(folder, name, text):
     (folder / "variant").mkdir()
-    (folder / "variant" / f"{name}.yaml").write_text(f"# @package _global_\n{text}")
+    (folder / "variant" / f"{name}.yaml").write_text(
+        f"# @package _global_\n{text}", encoding="utf-8"
+    )
 
 
 SOON = {"seps": {"pretraining_frames": 8}}

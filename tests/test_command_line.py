@@ -43,7 +43,7 @@ def results(folder):
         (label, seed): {key for key in steps if key.startswith("step_")}
         for path in sorted(folder.rglob("*.json"))
         if path.stem == path.parent.name
-        for tasks in json.loads(path.read_text()).values()
+        for tasks in json.loads(path.read_text(encoding="utf-8")).values()
         for labels in tasks.values()
         for label, seeds in labels.items()
         for seed, steps in seeds.items()
@@ -136,7 +136,7 @@ def test_our_runner_finds_folders_by_itself(tmp_path, key):
 
 def test_an_unknown_model_name_is_answered_with_the_known_ones(tmp_path):
     (tmp_path / "model" / "layers").mkdir(parents=True)
-    (tmp_path / "model" / "layers" / "mine.yaml").write_text("name: nosp\n")
+    (tmp_path / "model" / "layers" / "mine.yaml").write_text("name: nosp\n", encoding="utf-8")
     output = python(
         *("-m", "benchmarl_hyper.run", "--config-dir", tmp_path, *TINY_RUN, *models("mine")),
         cwd=tmp_path,
@@ -161,7 +161,8 @@ def test_other_hydra_applications_stay_light(tmp_path):
         "@hydra.main(version_base=None)\n"
         "def main(cfg):\n"
         "    print('loaded', {'torch', 'benchmarl', 'benchmarl_hyper'} & set(sys.modules))\n"
-        "main()\n"
+        "main()\n",
+        encoding="utf-8",
     )
     assert "loaded set()" in python("app.py", cwd=tmp_path)
     assert "benchmarl" not in python("app.py", "--info", "searchpath", cwd=tmp_path)
@@ -199,7 +200,7 @@ def test_the_wheel_runs_where_it_is_installed(wheel, tmp_path):
     site = next((tmp_path / "venv" / "lib").glob("python*")) / "site-packages"
     zipfile.ZipFile(wheel).extractall(site)
     packages = next(path for path in sys.path if path.endswith("site-packages"))
-    (site / "packages.pth").write_text(packages + "\n")
+    (site / "packages.pth").write_text(packages + "\n", encoding="utf-8")
     code = "import benchmarl_hyper; print(benchmarl_hyper.__file__)"
     run = [interpreter, "-m", "benchmarl.run", *TINY_RUN, *models("nops")]
     for command, expected in (([interpreter, "-c", code], str(site)), (run, "2/2")):

@@ -14,7 +14,7 @@ from support.benchmarl_requests import ALL_MODELS
 from benchmarl_hyper.conf_files import CONF
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"python -m (benchmarl(?:_hyper)?)\.run (.+)$", README, re.MULTILINE)
 FOLDERS = {
     "benchmarl": (f"{benchmarl.__path__[0]}/conf", "config"),
@@ -41,7 +41,9 @@ def test_commands_compose(runner, arguments):
 
 def test_the_yaml_in_it_is_the_example():
     (block,) = re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)
-    example = (ROOT / "examples/my_variants/variant/hypermarl_wide.yaml").read_text()
+    example = (ROOT / "examples/my_variants/variant/hypermarl_wide.yaml").read_text(
+        encoding="utf-8"
+    )
     assert yaml.safe_load(block) == yaml.safe_load(example)
 
 

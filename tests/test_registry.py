@@ -15,7 +15,9 @@ from benchmarl_hyper.conf_files import CONF
 
 
 def shipped(variant):
-    return yaml.safe_load((CONF / "model" / "layers" / f"{variant}.yaml").read_text())
+    return yaml.safe_load(
+        (CONF / "model" / "layers" / f"{variant}.yaml").read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.parametrize("variant", ALL_MODELS)
@@ -71,11 +73,14 @@ def test_unknown_names_are_answered_with_the_known_ones():
 
 def test_values_of_a_file_replace_the_shipped_ones(tmp_path):
     file = tmp_path / "wide.yaml"
-    file.write_text("defaults: [hypermarl_mlp, _self_]\nname: hypermarl_mlp\nembedding_dim: 9\n")
+    file.write_text(
+        "defaults: [hypermarl_mlp, _self_]\nname: hypermarl_mlp\nembedding_dim: 9\n",
+        encoding="utf-8",
+    )
     config = benchmarl_hyper.HypermarlMlpConfig
     assert config.get_from_yaml(str(file)).embedding_dim == 9
     assert config.get_from_yaml(str(file)).num_cells == config.get_from_yaml().num_cells
-    file.write_text("name: hypermarl_mlp\nembeding_dim: 9\n")
+    file.write_text("name: hypermarl_mlp\nembeding_dim: 9\n", encoding="utf-8")
     with pytest.raises(TypeError, match="embeding_dim"):
         config.get_from_yaml(str(file))
 

@@ -7,9 +7,9 @@ def test_nested_settings_have_dotted_names():
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
     file = tmp_path / "run.json"
-    file.write_text("old")
-    with file.open() as reader:  # who reads meanwhile sees all of the old text
+    file.write_text("old", encoding="utf-8")
+    with file.open(encoding="utf-8") as reader:  # who reads meanwhile sees all of the old text
         write_whole(file, "new")
         assert reader.read() == "old"
-    assert file.read_text() == "new"
+    assert file.read_text(encoding="utf-8") == "new"
     assert list(tmp_path.iterdir()) == [file]

@@ -105,7 +105,7 @@ class _Group:
         torch.save(mlp_state_dict(self.model), folder / "mlp.pt")
         for name, agent in self.agents.items():
             text = json.dumps(self.description(name, agent), indent=2)
-            (folder / f"{name}.json").write_text(text + "\n")
+            (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
         for name in formats:
             WRITERS[name](folder, self.agents)
 

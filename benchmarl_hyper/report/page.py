@@ -38,7 +38,7 @@ def read_bounds(path: Path) -> dict[str, tuple[float, float]]:
         ValueError: if the file cannot be read or has another form.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ValueError(f"bounds cannot be read from {path}: {error}") from error
     form = "write a line per task, such as `vmas/balance: [0, 100]`"

@@ -51,7 +51,7 @@ def commit() -> str | None:
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, check=True, timeout=10
+            ["git", *arguments], capture_output=True, encoding="utf-8", check=True, timeout=10
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -26,7 +26,9 @@ class ResultsWriter(JsonWriter):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         if self.path.is_file():
-            self.run_data.update(_entry(json.loads(self.path.read_text()), self.data))
+            self.run_data.update(
+                _entry(json.loads(self.path.read_text(encoding="utf-8")), self.data)
+            )
 
     def write(self, total_frames: int, metrics: Mapping[str, Tensor], evaluation_step: int) -> None:
         """Add values per episode to the evaluation at ``total_frames``, or begin an evaluation.
@@ -127,5 +129,5 @@ def _finite(value: float) -> float | None:
 
 def _append(run: Any, group: str, name: str, content: Mapping[str, Any]) -> None:
     entry = {"frames": run.total_frames, "group": group, "name": name, **content}
-    with open(run.folder_name / DIAGNOSTICS, "a") as file:
+    with open(run.folder_name / DIAGNOSTICS, "a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")

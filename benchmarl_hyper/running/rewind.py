@@ -17,7 +17,9 @@ def rewind(experiment: Path, checkpoint: Path) -> None:
     frames, iterations = done["total_frames"], done["n_iters_performed"]
     results = experiment / f"{experiment.name}.json"
     if results.is_file():
-        write_whole(results, json.dumps(_until(json.loads(results.read_text()), frames)))
+        write_whole(
+            results, json.dumps(_until(json.loads(results.read_text(encoding="utf-8")), frames))
+        )
     for file in experiment.glob("*/scalars/*.csv"):
         _keep(file, lambda line: int(line.partition(",")[0]) < iterations)
     if (experiment / DIAGNOSTICS).is_file():
@@ -36,5 +38,7 @@ def _until(results: Any, frames: int) -> Any:
 
 
 def _keep(file: Path, wanted: Any) -> None:
-    whole = (line for line in file.read_text().splitlines(True) if line.endswith("\n"))
+    whole = (
+        line for line in file.read_text(encoding="utf-8").splitlines(True) if line.endswith("\n")
+    )
     write_whole(file, "".join(line for line in whole if wanted(line)))

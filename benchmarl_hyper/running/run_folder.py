@@ -90,7 +90,7 @@ class RunFolder:
         """
         file = self.path / RECORD
         try:
-            return json.loads(file.read_text()) if file.is_file() else {}
+            return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         except ValueError as error:
             raise FolderError(
                 f"{file} is not JSON ({error}); if you do not need its run, remove the folder"
@@ -119,7 +119,7 @@ class RunFolder:
 
     def refuse_other_settings(self, settings: Mapping[str, Any]) -> None:
         """Raise a :class:`FolderError` if the folder's run has other settings, and name them."""
-        old = _computed(yaml.safe_load((self.path / CONFIG).read_text()))
+        old = _computed(yaml.safe_load((self.path / CONFIG).read_text(encoding="utf-8")))
         new = _computed(settings)
         differ = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
         if differ:

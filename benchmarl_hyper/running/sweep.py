@@ -69,7 +69,7 @@ def jobs(arguments: Sequence[str]) -> list[list[str]]:
 def read_plan(folder: Path) -> list[list[str]]:
     """Return the jobs of a folder's latest sweep; empty if there was no sweep."""
     file = folder / PLAN
-    return json.loads(file.read_text()) if file.is_file() else []
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
 
 
 def records(folder: Path) -> dict[Path, dict[str, Any]]:

@@ -162,7 +162,9 @@ def test_an_unknown_normalisation_is_refused(tmp_path):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_names_agree(name):
     config = CONFIGS[name]
-    shipped = yaml.safe_load((CONF / "algorithm" / f"{name}_paper.yaml").read_text())
+    shipped = yaml.safe_load(
+        (CONF / "algorithm" / f"{name}_paper.yaml").read_text(encoding="utf-8")
+    )
     assert shipped.keys() - {"defaults"} == {field.name for field in fields(config)}
     assert algorithm_config_registry[f"{name}_paper"] is config
     assert getattr(benchmarl_hyper, config.associated_class().__name__) is config.associated_class()

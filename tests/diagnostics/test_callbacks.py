@@ -38,7 +38,7 @@ def every_callback():
 
 def diagnostics(run):
     """The matrices."""
-    with open(run.folder_name / "diagnostics.jsonl") as file:
+    with open(run.folder_name / "diagnostics.jsonl", encoding="utf-8") as file:
         return [entry for entry in map(json.loads, file) if "matrix" in entry]
 
 
@@ -111,7 +111,7 @@ def test_groups_have_matrices_of_their_own(tmp_path):
     assert matrices["adversary", "snd"].shape == (2, 2)
     assert matrices["agent", "snd"].tolist() == [[0.0]]
     file = next(run.folder_name.rglob("eval_adversary_snd.csv"))
-    last = float(file.read_text().splitlines()[-1].split(",")[1])
+    last = float(file.read_text(encoding="utf-8").splitlines()[-1].split(",")[1])
     assert last == pytest.approx(matrices["adversary", "snd"][0, 1].item(), rel=1e-5)
 
 
@@ -345,8 +345,8 @@ def test_the_projection_of_a_resumed_run_has_the_same_axes(tmp_path):
 
 def test_scalars_are_in_the_diagnostics_too(tmp_path):
     run = train(tmp_path, "nops")
-    lines = (run.folder_name / "diagnostics.jsonl").read_text().splitlines()
+    lines = (run.folder_name / "diagnostics.jsonl").read_text(encoding="utf-8").splitlines()
     scalars = [entry for entry in map(json.loads, lines) if "value" in entry]
-    csv = next(run.folder_name.rglob("eval_agents_snd.csv")).read_text().split()
+    csv = next(run.folder_name.rglob("eval_agents_snd.csv")).read_text(encoding="utf-8").split()
     snd = [entry["value"] for entry in scalars if entry["name"] == "snd"]
     assert snd == [float(line.split(",")[1]) for line in csv]

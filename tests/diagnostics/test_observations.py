@@ -40,7 +40,7 @@ def test_diversity_is_measured_on_the_file(tmp_path):
     callback = SndCallback(observations=str(file))
     run = experiment(tmp_path, "nops", "ippo", two_groups, callbacks=[callback])
     run.run()
-    with open(run.folder_name / "diagnostics.jsonl") as lines:
+    with open(run.folder_name / "diagnostics.jsonl", encoding="utf-8") as lines:
         entries = [json.loads(line) for line in lines]
     assert {entry["name"] for entry in entries} == {"snd", "snd_loc", "snd_fixed", "snd_loc_fixed"}
     policy = run.algorithm.get_policy_for_loss("adversary")

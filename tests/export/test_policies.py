@@ -105,7 +105,7 @@ def test_onnx_acts_as_the_policy(run, folder):
 
 def test_weights_and_description_are_enough(run, folder):
     for group, name, observation, output, action in evaluated(run):
-        about = json.loads((folder / group / f"{name}.json").read_text())
+        about = json.loads((folder / group / f"{name}.json").read_text(encoding="utf-8"))
         weights = load_file(folder / group / f"{name}.safetensors")
         assert {key: list(x.shape) for key, x in weights.items()} == about["shapes"]
         module, kind = about["activation"].rsplit(".", 1)
@@ -123,7 +123,7 @@ def test_weights_and_description_are_enough(run, folder):
 
 
 def test_the_description_names_everything(run, folder):
-    about = json.loads((folder / "adversary" / "adversary_1.json").read_text())
+    about = json.loads((folder / "adversary" / "adversary_1.json").read_text(encoding="utf-8"))
     assert (about["group"], about["agent"], about["index"]) == ("adversary", "adversary_1", 1)
     size = run.observation_spec["adversary", "observation"].shape[-1]
     assert about["observation"] == [{"key": ["adversary", "observation"], "shape": [size]}]
@@ -163,7 +163,7 @@ def test_discrete_actions_of_benchmarls_own_network(algorithm, tmp_path):
         given = program(observation)
         assert_near(given[0], output)
         assert torch.equal(given[1], action)
-        about = json.loads((tmp_path / "out" / group / f"{name}.json").read_text())
+        about = json.loads((tmp_path / "out" / group / f"{name}.json").read_text(encoding="utf-8"))
         assert about["action"] == {"rule": "argmax", "masked": False}
         assert about["output"] == {"meaning": f"{meaning} of the actions", "size": 3}
 
@@ -251,7 +251,7 @@ def test_recurrent_policies_are_refused_before_anything_is_written(tmp_path):
 
 
 def test_folders_are_not_overwritten(run, tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     for taken in (tmp_path, tmp_path / "notes.txt"):
         with pytest.raises(FileExistsError, match="is not an empty folder; name a new one"):
             export(checkpoint_in(run.folder_name), taken)

@@ -48,7 +48,7 @@ def written(tmp_path_factory):
 
 
 def test_the_page_is_one_file_without_network(written):
-    page = written.read_text()
+    page = written.read_text(encoding="utf-8")
     assert written.name == "report.html"
     sources = re.findall(r'(?:src|href)="([^"]{0,20})', page)
     assert sources
@@ -57,7 +57,7 @@ def test_the_page_is_one_file_without_network(written):
 
 
 def test_the_page_shows_every_part_in_order(written):
-    titles = re.findall(r"<h2[^>]*>(.+?)</h2>", written.read_text())
+    titles = re.findall(r"<h2[^>]*>(.+?)</h2>", written.read_text(encoding="utf-8"))
     assert titles == [
         "Learning curves",
         "Final and absolute returns",
@@ -70,7 +70,7 @@ def test_the_page_shows_every_part_in_order(written):
 
 
 def test_the_page_says_what_to_know_first(written):
-    page = " ".join(written.read_text().split())
+    page = " ".join(written.read_text(encoding="utf-8").split())
     assert "Comparison of 3 labels on 2 tasks" in page
     assert "ippo_mlp_shared" in page
     assert "in experiment.lr (vmas/navigation)" in page
@@ -81,14 +81,14 @@ def test_the_page_says_what_to_know_first(written):
 
 
 def test_captions_state_n_intervals_episodes_and_frames(written):
-    captions = re.findall(r"<figcaption>(.+?)<span", written.read_text(), re.DOTALL)
+    captions = re.findall(r"<figcaption>(.+?)<span", written.read_text(encoding="utf-8"), re.DOTALL)
     assert all("95%" in text or "n = 1" in text for text in captions)
     assert "n is the number of seeds; 1 to 2 episodes per evaluation, 200 frames" in captions[0]
     assert "20 fresh episodes" in captions[2]
 
 
 def test_figures_and_tables_are_beside_the_page(written):
-    page = written.read_text()
+    page = written.read_text(encoding="utf-8")
     figures = {path.stem for path in (written.parent / "figures").glob("*.pdf")}
     assert {"learning_curves", "snd_js", "gradient_conflict"} <= figures  # several tasks
     assert figures == {path.stem for path in (written.parent / "figures").glob("*.png")}
@@ -98,20 +98,22 @@ def test_figures_and_tables_are_beside_the_page(written):
     for name in tables:
         for ending in ("csv", "tex", "md"):
             assert (written.parent / "tables" / f"{name}.{ending}").is_file()
-    measured = (written.parent / "tables" / "measurements.csv").read_text()
+    measured = (written.parent / "tables" / "measurements.csv").read_text(encoding="utf-8")
     assert 'games/x,ippo_fups,"SND, Jensen-Shannon",3,0.5,0.5 to 0.5,0.5,0.5 to 0.5' in measured
-    rows = (written.parent / "tables" / "per_run.csv").read_text().splitlines()
+    rows = (written.parent / "tables" / "per_run.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 1 + 12 + 3
     assert (written.parent / "marl_eval.json").is_file()
 
 
 def test_the_table_of_returns_says_that_runs_are_not_in_it(written, tmp_path):
-    table = (written.parent / "tables" / "returns.md").read_text()
+    table = (written.parent / "tables" / "returns.md").read_text(encoding="utf-8")
     assert "hypermarl_mlp" not in table
     assert table.rstrip().endswith("Not included: 1 file that could not be used (see report.html).")
     own_run(tmp_path, returns=[[1.0]])
     report.write([tmp_path])
-    assert "Not included" not in (tmp_path / "report" / "tables" / "returns.md").read_text()
+    assert "Not included" not in (tmp_path / "report" / "tables" / "returns.md").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.slow
@@ -123,7 +125,7 @@ def test_a_report_of_a_folder_with_a_report_is_the_same(written, tmp_path):
 
 def test_one_run_is_enough(tmp_path):
     own_run(tmp_path, returns=[[1.0]])
-    page = report.write([tmp_path], tmp_path / "out").read_text()
+    page = report.write([tmp_path], tmp_path / "out").read_text(encoding="utf-8")
     assert "No interval, because there are fewer than 3 seeds" in page
     assert "No task has both runs of all labels and scores that differ." in page
     assert "What sharing does" not in page
@@ -132,7 +134,7 @@ def test_one_run_is_enough(tmp_path):
 @pytest.mark.slow
 def test_one_task_says_so(tmp_path):
     suite(tmp_path, tasks=["vmas/navigation"], measured=True)
-    page = report.write([tmp_path]).read_text()
+    page = report.write([tmp_path]).read_text(encoding="utf-8")
     assert {"diversity", "gradients"} <= set(re.findall(r"figures/(\w+)\.pdf", page))
     assert "There is one task" in page
     assert "Labels have the same seeds" in page
@@ -167,9 +169,9 @@ def test_labels_beside_the_highest(label, where):
 def test_bounds_are_read_and_those_without_runs_are_named(tmp_path):
     suite(tmp_path)
     file = tmp_path / "bounds.yaml"
-    file.write_text("games/x: [0, 10]\nother: [0, 1]\n")
+    file.write_text("games/x: [0, 10]\nother: [0, 1]\n", encoding="utf-8")
     assert read_bounds(file) == {"games/x": (0.0, 10.0), "other": (0.0, 1.0)}
-    page = report.write([tmp_path], bounds=file).read_text()
+    page = report.write([tmp_path], bounds=file).read_text(encoding="utf-8")
     assert "Bounds of other are not used, because there are no runs on it." in page
     assert "For games/x, the returns that count as 0 and 1 were given." in page
 
@@ -177,7 +179,7 @@ def test_bounds_are_read_and_those_without_runs_are_named(tmp_path):
 @pytest.mark.parametrize("text", ["[1, 2]", "a/b: 3", "a/b: [1]", "a/b: [x, 2]", "null"])
 def test_bounds_of_another_form_are_refused(tmp_path, text):
     file = tmp_path / "bounds.yaml"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"bounds .*in .* are .*; write a line per task"):
         read_bounds(file)
 

@@ -76,7 +76,7 @@ def measured(folder, model="nops", **settings):
 def test_the_best_policy_meets_ten_times_as_many_fresh_episodes(tmp_path):
     run, absolute = measured(tmp_path, checkpoint_at_end=True)
     run.run()
-    data = json.loads(run.logger.json_writer.path.read_text())
+    data = json.loads(run.logger.json_writer.path.read_text(encoding="utf-8"))
     steps = data["vmas"]["navigation"]["mine"]["seed_0"]
     means = {n: sum(steps[f"step_{n}"]["return"]) / 2 for n in (1, 2)}
     best = max(means, key=means.get)

@@ -63,7 +63,7 @@ def test_what_is_not_there_or_no_checkpoint(run, tmp_path):
     ):
         open_it(alone)
     shutil.copy(run.folder_name / "config.pkl", tmp_path)
-    alone.write_text("text")
+    alone.write_text("text", encoding="utf-8")
     with pytest.raises(ValueError, match="is not a checkpoint: torch cannot load it"):
         open_it(alone)
     torch.save({"weights": torch.zeros(1)}, alone)

@@ -37,15 +37,15 @@ def finished(folder):
     content = {}
     for record in folder.rglob("run.json"):
         run = record.parent
-        assert json.loads(record.read_text())["status"] == "done"
+        assert json.loads(record.read_text(encoding="utf-8"))["status"] == "done"
         (results,) = (file for file in run.glob("*/*.json") if file.stem == file.parent.name)
-        lines = (results.parent / "diagnostics.jsonl").read_text().splitlines()
+        lines = (results.parent / "diagnostics.jsonl").read_text(encoding="utf-8").splitlines()
         scalars = {
-            file.name: list(csv.reader(file.read_text().splitlines()))
+            file.name: list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
             for file in run.glob("*/*/scalars/*.csv")
             if not file.name.startswith("timers_")
         }
-        measured = (json.loads(results.read_text()), lines, scalars)
+        measured = (json.loads(results.read_text(encoding="utf-8")), lines, scalars)
         content[str(run.relative_to(folder))] = measured
     return content
 
@@ -90,7 +90,7 @@ def kill_at_a_random_moment(folder, moments):
     before = saved()
     command = [sys.executable, *SWEEP, *AT_ONCE]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with (folder / "log").open("a") as log:
+    with (folder / "log").open("a", encoding="utf-8") as log:
         process = subprocess.Popen(
             command, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True
         )
@@ -110,7 +110,9 @@ def test_killed_twice_and_started_again_it_measures_the_same(one_after_the_other
     assert "the same command again does the rest" in shown
     python(*SWEEP, *AT_ONCE, cwd=tmp_path)
     assert finished(tmp_path) == one_after_the_other
-    attempts = [json.loads(r.read_text())["attempts"] for r in tmp_path.rglob("run.json")]
+    attempts = [
+        json.loads(r.read_text(encoding="utf-8"))["attempts"] for r in tmp_path.rglob("run.json")
+    ]
     assert max(attempts) > 1
     shown = python("-m", "benchmarl_hyper.status", "runs/quickstart", cwd=tmp_path)
     assert "4 runs: 4 done" in shown
@@ -122,7 +124,10 @@ def test_others_go_on_when_one_fails(tmp_path):
     output = python(*SHORT, *choices, cwd=tmp_path, check=False)
     assert "1 of 2 runs failed:" in output.splitlines()[-2]
     assert "num_cells must be positive whole numbers, got [0]" in output.splitlines()[-1]
-    states = [json.loads(record.read_text())["status"] for record in tmp_path.rglob("run.json")]
+    states = [
+        json.loads(record.read_text(encoding="utf-8"))["status"]
+        for record in tmp_path.rglob("run.json")
+    ]
     assert sorted(states) == ["done", "failed"]
 
 
@@ -131,4 +136,4 @@ def test_a_sweep_over_settings_without_labels_is_refused_but_for_the_first(tmp_p
     assert "other settings (experiment.lr: 0.001 there, 0.002 now)" in output
     assert "label=" in output
     (record,) = tmp_path.rglob("run.json")
-    assert json.loads(record.read_text())["status"] == "done"
+    assert json.loads(record.read_text(encoding="utf-8"))["status"] == "done"

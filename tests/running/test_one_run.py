@@ -72,10 +72,10 @@ def test_other_settings_are_refused(tmp_path):
 
 def test_a_broken_record_is_refused(tmp_path):
     perform(tmp_path, LABELS, SETTINGS, build)
-    (tmp_path / "run.json").write_text('{"half')
+    (tmp_path / "run.json").write_text('{"half', encoding="utf-8")
     with pytest.raises(FolderError, match=r"run.json is not JSON"):
         perform(tmp_path, LABELS, SETTINGS, build)
-    assert (tmp_path / "run.json").read_text() == '{"half'
+    assert (tmp_path / "run.json").read_text(encoding="utf-8") == '{"half'
 
 
 def test_a_failure_is_recorded_and_repeated_from_the_beginning(tmp_path):
@@ -130,7 +130,7 @@ def test_what_was_interrupted_continues(tmp_path):
 
 def metrics(folder):
     (file,) = (file for file in folder.glob("*/*.json") if file.stem == file.parent.name)
-    return json.loads(file.read_text())
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def test_what_others_are_at_is_left_alone(tmp_path, capsys):

@@ -17,7 +17,7 @@ from benchmarl_hyper.running.recording import (
 
 
 def recorded(run):
-    return json.loads(run.logger.json_writer.path.read_text())["vmas"]["navigation"]
+    return json.loads(run.logger.json_writer.path.read_text(encoding="utf-8"))["vmas"]["navigation"]
 
 
 def test_results_are_labelled_also_after_reloading(tmp_path):
@@ -53,7 +53,9 @@ def writer(folder):
 
 
 def steps(folder):
-    return json.loads((folder / "a.json").read_text())["e"]["t"]["ippo_nops"]["seed_3"]
+    return json.loads((folder / "a.json").read_text(encoding="utf-8"))["e"]["t"]["ippo_nops"][
+        "seed_3"
+    ]
 
 
 def test_results_have_no_maxima_over_episodes(tmp_path):
@@ -95,7 +97,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path):
     file = tmp_path / "a.txt"
     write_whole(file, "old")
     write_whole(file, "new")
-    assert file.read_text() == "new"
+    assert file.read_text(encoding="utf-8") == "new"
     assert list(tmp_path.iterdir()) == [file]
 
 
@@ -104,7 +106,7 @@ def test_diagnostics_have_a_line_each(tmp_path):
     run.total_frames = 8
     log_scalars(run, "eval", "agents", {"snd": 0.5, "conflict": float("nan")})
     record_matrix(run, "agents", "m", torch.tensor([[1.0, float("nan")]]))
-    lines = (run.folder_name / "diagnostics.jsonl").read_text().splitlines()
+    lines = (run.folder_name / "diagnostics.jsonl").read_text(encoding="utf-8").splitlines()
     common = {"frames": 8, "group": "agents"}
     assert [json.loads(line) for line in lines] == [
         {**common, "name": "snd", "value": 0.5},
@@ -112,7 +114,7 @@ def test_diagnostics_have_a_line_each(tmp_path):
         {**common, "name": "m", "matrix": [[1.0, None]]},
     ]
     (csv,) = run.folder_name.rglob("eval_agents_snd.csv")
-    assert csv.read_text() == "0,0.5\n"
+    assert csv.read_text(encoding="utf-8") == "0,0.5\n"
     run.close()
 
 
@@ -122,7 +124,7 @@ def test_matrices_are_written_short_and_read_back_exactly(tmp_path, dtype):
     matrix = torch.randn(20, 20, dtype=dtype) * 10 ** torch.randint(-30, 30, (20, 20), dtype=dtype)
     matrix[0, :2] = torch.tensor([0.1, 1 / 3], dtype=dtype)
     record_matrix(run, "agents", "m", matrix)
-    text = (tmp_path / "diagnostics.jsonl").read_text()
+    text = (tmp_path / "diagnostics.jsonl").read_text(encoding="utf-8")
     torch.testing.assert_close(
         torch.tensor(json.loads(text)["matrix"], dtype=dtype), matrix, rtol=0, atol=0
     )

@@ -31,10 +31,10 @@ def experiment_in(folder, name="ippo_x", checkpoints=(20,)):
     steps = {f"step_{n}": {"step_count": 20 * n, "return": [float(n)]} for n in (1, 2)}
     steps["absolute_metrics"] = {"return": [9.0]}
     results = {"vmas": {"navigation": {"ippo_nops": {"seed_0": steps}}}}
-    (path / f"{name}.json").write_text(json.dumps(results))
-    (path / name / "scalars" / "a.csv").write_text("0,1.5\n1,2.5\n2,3.5\n3,4")
+    (path / f"{name}.json").write_text(json.dumps(results), encoding="utf-8")
+    (path / name / "scalars" / "a.csv").write_text("0,1.5\n1,2.5\n2,3.5\n3,4", encoding="utf-8")
     lines = [json.dumps({"frames": frames, "name": "snd"}) for frames in (10, 20, 30)]
-    (path / "diagnostics.jsonl").write_text("\n".join([*lines, '{"frames": 4']))
+    (path / "diagnostics.jsonl").write_text("\n".join([*lines, '{"frames": 4']), encoding="utf-8")
     for frames in checkpoints:
         state = {"state": {"total_frames": frames, "n_iters_performed": frames // 10}}
         torch.save(state, path / "checkpoints" / f"checkpoint_{frames}.pt")
@@ -47,7 +47,7 @@ def test_a_record_says_what_it_was_told(tmp_path):
     record = folder.record()
     assert record.items() >= {"label": "ippo_nops", "status": "running", "frames": 5}.items()
     assert record["attempts"] == 1
-    assert yaml.safe_load((folder.path / "config.yaml").read_text()) == SETTINGS
+    assert yaml.safe_load((folder.path / "config.yaml").read_text(encoding="utf-8")) == SETTINGS
     folder.update(status="failed", error="x")
     again = begun(tmp_path / "a" / "b", label="ippo_nops").record()
     assert (again["attempts"], again["error"], again["status"]) == (2, None, "running")
@@ -122,17 +122,23 @@ def test_other_settings_are_refused_and_named(tmp_path):
 def test_resuming_keeps_a_copy_and_takes_back_what_will_be_redone(tmp_path):
     folder = begun(tmp_path)
     path = experiment_in(folder)
-    before = {file.name: file.read_text() for file in path.rglob("*.*") if file.suffix != ".pt"}
+    before = {
+        file.name: file.read_text(encoding="utf-8")
+        for file in path.rglob("*.*")
+        if file.suffix != ".pt"
+    }
     folder.put_aside(folder.checkpoint())
     copy = tmp_path / "attempts" / "1" / path.name
-    assert before == {file.name: file.read_text() for file in copy.rglob("*.*")}
-    steps = json.loads((path / "ippo_x.json").read_text())["vmas"]["navigation"]["ippo_nops"]
+    assert before == {file.name: file.read_text(encoding="utf-8") for file in copy.rglob("*.*")}
+    steps = json.loads((path / "ippo_x.json").read_text(encoding="utf-8"))["vmas"]["navigation"][
+        "ippo_nops"
+    ]
     assert steps["seed_0"] == {
         "step_1": {"step_count": 20, "return": [1.0]},
         "absolute_metrics": {},
     }
-    assert (path / path.name / "scalars" / "a.csv").read_text() == "0,1.5\n1,2.5\n"
-    lines = (path / "diagnostics.jsonl").read_text().splitlines()
+    assert (path / path.name / "scalars" / "a.csv").read_text(encoding="utf-8") == "0,1.5\n1,2.5\n"
+    lines = (path / "diagnostics.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["frames"] for line in lines] == [10, 20]
     assert len(list((path / "checkpoints").iterdir())) == 1
 
@@ -143,9 +149,9 @@ def test_a_copy_is_made_once(tmp_path):
     path = experiment_in(folder)
     folder.put_aside(folder.checkpoint())
     (copy,) = (tmp_path / "attempts" / "1").iterdir()
-    whole = (copy / f"{path.name}.json").read_text()
+    whole = (copy / f"{path.name}.json").read_text(encoding="utf-8")
     folder.put_aside(folder.checkpoint())
-    assert (copy / f"{path.name}.json").read_text() == whole
+    assert (copy / f"{path.name}.json").read_text(encoding="utf-8") == whole
     assert "step_2" in whole
 
 
@@ -160,8 +166,8 @@ def test_repeating_moves_everything_away(tmp_path):
 def test_rewinding_to_the_end_changes_evaluations_in_nothing(tmp_path):
     folder = begun(tmp_path)
     path = experiment_in(folder, checkpoints=(40,))
-    before = json.loads((path / "ippo_x.json").read_text())
+    before = json.loads((path / "ippo_x.json").read_text(encoding="utf-8"))
     rewind(path, path / "checkpoints" / "checkpoint_40.pt")
-    after = json.loads((path / "ippo_x.json").read_text())
+    after = json.loads((path / "ippo_x.json").read_text(encoding="utf-8"))
     before["vmas"]["navigation"]["ippo_nops"]["seed_0"]["absolute_metrics"] = {}
     assert after == before

@@ -76,7 +76,9 @@ def test_all_tasks_of_the_paper_are_in_its_suite():
 @pytest.mark.parametrize("suite", SUITES)
 def test_every_suite_but_the_first_has_a_small_twin_that_states_its_time(suite):
     if suite == "quickstart" or suite.endswith("_small"):
-        header = (CONF / "suite" / f"{suite}.yaml").read_text().split("defaults:")[0]
+        header = (
+            (CONF / "suite" / f"{suite}.yaml").read_text(encoding="utf-8").split("defaults:")[0]
+        )
         assert "on 2 cores" in header
     else:
         assert f"{suite}_small" in SUITES

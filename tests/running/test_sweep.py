@@ -105,15 +105,15 @@ def test_the_status_of_an_empty_folder(tmp_path):
 
 def test_the_status_is_read_while_records_are_written(tmp_path):
     path = run(tmp_path, "nops", 0, status="done")
-    assert json.loads((path / "run.json").read_text())["status"] == "done"
-    (path / ".run.json.part").write_text('{"half')
+    assert json.loads((path / "run.json").read_text(encoding="utf-8"))["status"] == "done"
+    (path / ".run.json.part").write_text('{"half', encoding="utf-8")
     assert "1 done" in status(tmp_path)
 
 
 def test_a_broken_record_is_named(tmp_path):
     config = planned(tmp_path)
     path = run(tmp_path, "nops", 0, status="done")
-    (path / "run.json").write_text('{"half')
+    (path / "run.json").write_text('{"half', encoding="utf-8")
     with pytest.raises(SystemExit, match=r"seed_0/run.json is not JSON.*remove the folder"):
         main([str(tmp_path)])
     with pytest.raises(SystemExit, match=r"seed_0/run.json is not JSON"):
@@ -129,7 +129,7 @@ def test_folders_that_others_move_meanwhile_are_passed_over(tmp_path, monkeypatc
     for name in ("moved", "stays"):
         folder = tmp_path / name / "seed_0"
         folder.mkdir(parents=True)
-        (folder / "run.json").write_text(json.dumps({"status": "done"}))
+        (folder / "run.json").write_text(json.dumps({"status": "done"}), encoding="utf-8")
     scandir = os.scandir
 
     def moving(path):

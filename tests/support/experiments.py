@@ -112,7 +112,7 @@ def trained_parameters(run):
 
 def evaluations(run):
     """What the results say of each."""
-    with open(run.logger.json_writer.path) as file:
+    with open(run.logger.json_writer.path, encoding="utf-8") as file:
         (by_task,) = json.load(file).values()
     (by_algorithm,) = by_task.values()
     (by_seed,) = by_algorithm.values()

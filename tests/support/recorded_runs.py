@@ -62,11 +62,13 @@ def own_run(
     content = results(
         task, label, seed, returns, every, absolute and {"return": list(absolute)}, extra
     )
-    (folder / name / f"{name}.json").write_text(json.dumps(content))
-    (folder / "config.yaml").write_text(yaml.safe_dump(settings or config(seed, model=variant)))
+    (folder / name / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    (folder / "config.yaml").write_text(
+        yaml.safe_dump(settings or config(seed, model=variant)), encoding="utf-8"
+    )
     if diagnostics is not None:
         lines = "".join(json.dumps(line) + "\n" for line in diagnostics)
-        (folder / name / "diagnostics.jsonl").write_text(lines)
+        (folder / name / "diagnostics.jsonl").write_text(lines, encoding="utf-8")
     entries = {
         "task": task,
         "algorithm": "ippo",
@@ -85,7 +87,7 @@ def own_run(
         "evaluation_episodes": len(returns[-1]),
         "absolute_frames": every if absolute else None,
     }
-    (folder / "run.json").write_text(json.dumps({**entries, **record}))
+    (folder / "run.json").write_text(json.dumps({**entries, **record}), encoding="utf-8")
     return folder
 
 
@@ -105,11 +107,11 @@ def benchmarl_run(
     returns = [list(episodes) for episodes in returns]
     best = {"return": [max(max(episodes) for episodes in returns)]}
     content = results("vmas/navigation", "ippo", seed, returns, every, best)
-    (base / name / f"{name}.json").write_text(json.dumps(content, indent=4))
+    (base / name / f"{name}.json").write_text(json.dumps(content, indent=4), encoding="utf-8")
     if hydra:
         (base / ".hydra").mkdir()
         settings = settings or config(seed, model="mlp")
-        (base / ".hydra" / "config.yaml").write_text(yaml.safe_dump(settings))
+        (base / ".hydra" / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
         chosen = {
             "algorithm": "ippo",
             "model": "layers/mlp",
@@ -117,7 +119,7 @@ def benchmarl_run(
             **(choices or {}),
         }
         content = {"hydra": {"runtime": {"choices": chosen}}}
-        (base / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(content))
+        (base / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     return base
 
 

@@ -45,7 +45,7 @@ def one_of_a_family(request):
 def test_names_are_registered_and_have_yaml(task):
     name = f"{task.associated_class().family}/{task.name.lower()}"
     assert task_config_registry[name] is task
-    values = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    values = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     keys = {field.name for field in fields(task.associated_class().config_class(task.name))}
     assert values.keys() - {"defaults"} == keys
     assert task.get_task() == task.get_from_yaml()
@@ -135,7 +135,7 @@ def test_unknown_and_missing_keys_are_named(one_of_a_family):
 def test_a_yaml_file_overrides_in_part(one_of_a_family, tmp_path):
     shipped = one_of_a_family.get_task().config
     key, value = next((k, v) for k, v in shipped.items() if isinstance(v, int) and v > 1)
-    (tmp_path / "mine.yaml").write_text(f"{key}: {value + 1}\n")
+    (tmp_path / "mine.yaml").write_text(f"{key}: {value + 1}\n", encoding="utf-8")
     changed = one_of_a_family.get_from_yaml(str(tmp_path / "mine.yaml"))
     assert changed.config == {**shipped, key: value + 1}
 

@@ -28,7 +28,7 @@ def unpacked(paths: Sequence[Path]) -> list[Path]:
 def _folder(archive: Path) -> Path:
     name = archive.name.partition(".")[0]
     folder, stamp = archive.parent / name, str(archive.stat().st_mtime_ns)
-    if (folder / MARK).is_file() and (folder / MARK).read_text() == stamp:
+    if (folder / MARK).is_file() and (folder / MARK).read_text(encoding="utf-8") == stamp:
         return folder
     try:
         with tarfile.open(archive) as file:
@@ -46,5 +46,5 @@ def _folder(archive: Path) -> Path:
             file.extractall(archive.parent, filter="data")
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ValueError(f"{archive} is not a readable tar archive of runs ({error})") from error
-    (folder / MARK).write_text(stamp)
+    (folder / MARK).write_text(stamp, encoding="utf-8")
     return folder

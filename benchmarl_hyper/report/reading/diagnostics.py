@@ -28,7 +28,7 @@ def read(path: Path) -> tuple[Recording, list[Dropped]]:
     If several lines record the same quantity at the same frames, the last one counts.
     """
     recording, broken = Recording({}, {}), 0
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(line)
             key, frames = (entry["group"], entry["name"]), int(entry["frames"])

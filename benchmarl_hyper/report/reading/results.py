@@ -117,7 +117,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _load(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path.name} is not JSON, maybe half-written ({error})") from error
 
@@ -191,7 +191,7 @@ def _benchmarls(path: Path) -> Iterator[Run]:
 def _config(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         return {}
-    config = yaml.load(path.read_text(), Loader=LOADER)
+    config = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     return config if isinstance(config, dict) else {}
 
 

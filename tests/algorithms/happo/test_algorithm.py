@@ -144,7 +144,7 @@ def test_a_reloaded_experiment_computes_the_same(tmp_path):
 
 
 def test_names_agree():
-    shipped = yaml.safe_load((CONF / "algorithm" / "happo.yaml").read_text())
+    shipped = yaml.safe_load((CONF / "algorithm" / "happo.yaml").read_text(encoding="utf-8"))
     assert shipped.keys() - {"defaults"} == {field.name for field in fields(HappoConfig)}
     assert algorithm_config_registry["happo"] is HappoConfig
     assert benchmarl_hyper.Happo is HappoConfig.associated_class()
@@ -157,7 +157,9 @@ def test_what_mappo_has_is_as_in_mappo():
 
 def test_values_come_from_a_file(tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text(yaml.safe_dump({**HappoConfig.get_from_yaml().__dict__, "lmbda": 0.5}))
+    file.write_text(
+        yaml.safe_dump({**HappoConfig.get_from_yaml().__dict__, "lmbda": 0.5}), encoding="utf-8"
+    )
     assert HappoConfig.get_from_yaml(str(file)).lmbda == 0.5
 
 

@@ -76,7 +76,7 @@ def test_groups_are_lists_of_lists(composed):
 
 def test_values_of_a_file_replace_the_shipped_ones(tmp_path):
     file = tmp_path / "short.yaml"
-    file.write_text("defaults: [seps_method, _self_]\nname: seps\nepochs: 3\n")
+    file.write_text("defaults: [seps_method, _self_]\nname: seps\nepochs: 3\n", encoding="utf-8")
     callback = SepsCallback.get_from_yaml(str(file), lr=0.5)
     shipped = SepsCallback.get_from_yaml()
     assert callback.settings == {**shipped.settings, "epochs": 3, "lr": 0.5}

@@ -235,7 +235,7 @@ def test_they_can_be_measured(variant, tmp_path):
     callbacks = [SndCallback(), GradientCallback(every=1)]
     run = experiment(tmp_path, variant, callbacks=callbacks, max_n_iters=1)
     run.run()
-    names = (run.folder_name / "diagnostics.jsonl").read_text()
+    names = (run.folder_name / "diagnostics.jsonl").read_text(encoding="utf-8")
     assert '"snd"' in names
     assert '"gradient_cosine"' in names
     assert ('"gradient_norms"' in names) == (variant == "hypermarl_no_rf")

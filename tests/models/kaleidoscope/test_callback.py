@@ -70,7 +70,7 @@ def test_the_term_is_logged_and_kept_in_checkpoints(tmp_path):
     run.run()
     for name in ("loss_diversity", "beta"):
         (file,) = run.folder_name.rglob(f"train_agents_{name}.csv")
-        assert len(file.read_text().splitlines()) == 2
+        assert len(file.read_text(encoding="utf-8").splitlines()) == 2
     (checkpoint,) = run.folder_name.glob("checkpoints/*")
     again = Experiment.reload_from_file(str(checkpoint))
     losses, diversities = again.callbacks[0].recent["agents"]

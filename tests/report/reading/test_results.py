@@ -51,9 +51,9 @@ def test_earlier_attempts_and_our_own_export_are_not_read(tmp_path):
     attempt = folder / "attempts" / "1" / "old"
     attempt.mkdir(parents=True)
     content = json.dumps(results("vmas/navigation", "ippo_nops", 0, [[7.0]]))
-    (attempt / "old.json").write_text(content)
+    (attempt / "old.json").write_text(content, encoding="utf-8")
     (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "marl_eval.json").write_text(content)
+    (tmp_path / "report" / "marl_eval.json").write_text(content, encoding="utf-8")
     assert len(read([tmp_path]).runs) == 1
 
 
@@ -85,7 +85,9 @@ def test_without_hydra_the_label_is_that_of_the_file(tmp_path):
 def test_a_label_that_says_more_than_the_algorithm_stays(tmp_path):
     folder = benchmarl_run(tmp_path / "0")
     (file,) = folder.glob("*/*.json")
-    file.write_text(json.dumps(results("vmas/navigation", "ippo_nops", 0, [[1.0]])))
+    file.write_text(
+        json.dumps(results("vmas/navigation", "ippo_nops", 0, [[1.0]])), encoding="utf-8"
+    )
     assert read([tmp_path]).runs[0].label == "ippo_nops"
 
 
@@ -120,8 +122,8 @@ def test_models_of_the_host_are_all_that_are_not_ours():
 
 def test_other_json_is_passed_over(tmp_path):
     own_run(tmp_path)
-    (tmp_path / "other.json").write_text('{"not": ["ours"]}')
-    (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "other.json").write_text('{"not": ["ours"]}', encoding="utf-8")
+    (tmp_path / "list.json").write_text("[1, 2]", encoding="utf-8")
     assert read([tmp_path]).dropped == []
 
 
@@ -148,9 +150,9 @@ def test_broken_files_are_dropped_by_name_and_do_not_stop_the_others(tmp_path):
     own_run(tmp_path, "nops")
     broken = own_run(tmp_path, "fups")
     (file,) = broken.glob("*/*.json")
-    file.write_text(file.read_text()[:40])
+    file.write_text(file.read_text(encoding="utf-8")[:40], encoding="utf-8")
     half = tmp_path / "half.json"
-    half.write_text('{"vmas": {"navi')
+    half.write_text('{"vmas": {"navi', encoding="utf-8")
     found = read([tmp_path])
     assert [run.label for run in found.runs] == ["ippo_nops"]
     assert {path for path, _ in found.dropped} == {broken / "run.json", half}
@@ -160,18 +162,22 @@ def test_broken_files_are_dropped_by_name_and_do_not_stop_the_others(tmp_path):
 def test_other_reasons_to_drop_a_file(tmp_path):
     own_run(tmp_path / "a")
     (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "run.json").write_text('{"status": "done"}')
+    (tmp_path / "b" / "run.json").write_text('{"status": "done"}', encoding="utf-8")
     nothing = own_run(tmp_path / "c", "nothing")
     (file,) = nothing.glob("*/*.json")
-    file.write_text(json.dumps(results("vmas/navigation", "x", 0, [])))
+    file.write_text(json.dumps(results("vmas/navigation", "x", 0, [])), encoding="utf-8")
     absent = own_run(tmp_path / "d", "absent")
     (file,) = absent.glob("*/*.json")
     file.unlink()
-    (tmp_path / "h.json").write_text('{"vmas": {"x": {"ippo": {"seed_0": {"step_1": 3}}}}}')
+    (tmp_path / "h.json").write_text(
+        '{"vmas": {"x": {"ippo": {"seed_0": {"step_1": 3}}}}}', encoding="utf-8"
+    )
     own_run(tmp_path / "e", "nan", returns=[[float("nan")]])
-    (tmp_path / "f.json").write_text('{"vmas": {"x": {"ippo": {"seed_0": {"step_1": {}}}}}}')
+    (tmp_path / "f.json").write_text(
+        '{"vmas": {"x": {"ippo": {"seed_0": {"step_1": {}}}}}}', encoding="utf-8"
+    )
     yaml_broken = own_run(tmp_path / "g", "yaml")
-    (yaml_broken / "config.yaml").write_text("a: [1")
+    (yaml_broken / "config.yaml").write_text("a: [1", encoding="utf-8")
     found = read([tmp_path])
     assert len(found.runs) == 1
     texts = [
@@ -193,7 +199,7 @@ def test_nothing_to_report_is_an_error_that_says_where(tmp_path):
     with pytest.raises(ValueError, match="nowhere is not a folder; give"):
         read([tmp_path / "nowhere"])
     for i in range(12):
-        (tmp_path / f"{i}.json").write_text("{")
+        (tmp_path / f"{i}.json").write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match=r"no finished runs .*/0.json: .*and 2 more"):
         read([tmp_path])
 
@@ -220,7 +226,7 @@ def test_seeds_are_ordered_as_numbers(tmp_path):
 
 def test_a_config_that_is_not_a_mapping_is_no_config(tmp_path):
     folder = own_run(tmp_path)
-    (folder / "config.yaml").write_text(yaml.safe_dump([1]))
+    (folder / "config.yaml").write_text(yaml.safe_dump([1]), encoding="utf-8")
     assert read([tmp_path]).runs[0].settings == {}
 
 
@@ -258,7 +264,7 @@ def test_a_file_that_is_no_archive_of_one_folder_is_refused(tmp_path):
     own_run(tmp_path / "runs" / "other")
     with pytest.raises(ValueError, match="must hold exactly one folder, games"):
         read([archive(tmp_path, ["games", "other"])])
-    (tmp_path / "games.tar.xz").write_text("no archive")
+    (tmp_path / "games.tar.xz").write_text("no archive", encoding="utf-8")
     with pytest.raises(ValueError, match=r"games.tar.xz is not a readable tar archive"):
         read([tmp_path / "games.tar.xz"])
     assert not (tmp_path / "games").exists()

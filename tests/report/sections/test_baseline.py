@@ -81,13 +81,13 @@ def test_the_report_has_them_where_a_baseline_is_named(tmp_path):
             "dico": {seed: seed for seed in seeds},
         },
     )
-    without = report.write([tmp_path / "runs"], tmp_path / "without").read_text()
+    without = report.write([tmp_path / "runs"], tmp_path / "without").read_text(encoding="utf-8")
     assert "Compared with ippo_nops" not in without
     main([str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--baseline", "ippo_nops"])
-    page = (tmp_path / "out" / "report.html").read_text()
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "Compared with ippo_nops" in re.findall(r"<h2[^>]*>(.+?)</h2>", page)
     assert "--baseline ippo_nops" in page
-    table = (tmp_path / "out" / "tables" / "paired_differences.md").read_text()
+    table = (tmp_path / "out" / "tables" / "paired_differences.md").read_text(encoding="utf-8")
     assert table.splitlines()[2:4] == [
         "| ippo_dico | 0 (-2.484 to 2.484) |",
         "| ippo_fups | **1.1 (0.8516 to 1.348)** |",
