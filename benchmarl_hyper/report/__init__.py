@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
-
-from benchmarl_hyper.report.page import write
-from benchmarl_hyper.report.sections.summary import summary
-
-__all__ = ["summary", "write"]
+# Loaded when they are asked for, since matplotlib and scipy take a second
+MODULES = {"SummaryCallback": "callback", "summary": "sections.summary", "write": "page"}
+__all__ = ["SummaryCallback", "summary", "write"]  # noqa: F822
 
 
-class SummaryCallback(Callback):
-    """Hydra callback that prints the table and writes the report when a multirun has ended."""
-
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Report on the runs in the folder of the sweep."""
-        folder = Path(config.hydra.sweep.dir)
-        print(f"\n{summary([folder])}\n\nRuns: {folder}")
-        print(f"Report: {write([folder])}")
+def __getattr__(name: str) -> Any:
+    if name not in MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarl_hyper.report import summary, write
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table of runs and write the report.
@@ -19,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarl_hyper.report",
         description="Compare finished runs, ours and BenchMARL's: one HTML file, and its figures "
-        "and tables.",
+        "and tables. Reports read JSON and YAML, and never checkpoints or other code.",
     )
     parser.add_argument(
         "folders", metavar="DIR", nargs="+", type=Path, help="a folder of runs, or its tar archive"
@@ -35,11 +33,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--baseline", metavar="LABEL", help="the label to compare the others with, seed by seed"
     )
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--show-places",
+        action="store_true",
+        help="show absolute paths and names of hosts, which reports leave out otherwise",
+    )
+    _report(parser.parse_args(arguments))
+
+
+def _report(options: argparse.Namespace) -> None:
+    # After the words were understood, since matplotlib and scipy take a second
+    from benchmarl_hyper.report.page import Options, write_results
+    from benchmarl_hyper.report.reading.results import read
+    from benchmarl_hyper.report.sections.summary import summary_of
+
+    # A terminal that cannot show a character of a label shows its number
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        print(summary(options.folders))
-        page = write(options.folders, options.out, options.bounds, options.baseline)
-        print(f"\nReport: {page}")
+        results = read(options.folders)
+        print(summary_of(results))
+        asked = Options(options.bounds, options.baseline, options.show_places)
+        print(f"\nReport: {write_results(results, options.folders, options.out, asked)}")
     except ValueError as error:
         sys.exit(f"error: {error}")
 

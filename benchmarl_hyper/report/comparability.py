@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarl_hyper.report.output.text import listed
-from benchmarl_hyper.report.reading.results import Run
+from benchmarl_hyper.report.output.places import Places
+from benchmarl_hyper.report.output.text import count, listed
+from benchmarl_hyper.report.reading.run import Run
 from benchmarl_hyper.report.statistics.estimators import MIN_SEEDS
 from benchmarl_hyper.report.statistics.scores import Groups, common_frames
 from benchmarl_hyper.run_files import flat
@@ -108,11 +109,20 @@ def _flagged(key: str, values: Mapping[str, tuple[str, ...]]) -> bool:
     return len(values) > 1 + by_choice
 
 
-def warnings(groups: Groups, differences: Iterable[Difference]) -> list[str]:
-    """Return warnings as sentences, the most serious ones first."""
+def warnings(
+    groups: Groups, differences: Iterable[Difference], places: Places | None = None
+) -> list[str]:
+    """Return warnings as sentences, the most serious ones first.
+
+    Args:
+        groups: runs by task and label.
+        differences: the settings that differ between them.
+        places: what the report tells of machines; None for no paths.
+    """
+    places = places or Places()
     runs = [run for labels in groups.values() for label in labels.values() for run in label]
     return [
-        *(_difference(difference) for difference in differences if difference.flagged),
+        *(_difference(difference, places) for difference in differences if difference.flagged),
         *(text for task, labels in groups.items() for text in _frames(task, labels)),
         *(text for task, labels in groups.items() for text in _seeds(task, labels)),
         *_few(groups),
@@ -122,8 +132,12 @@ def warnings(groups: Groups, differences: Iterable[Difference]) -> list[str]:
     ]
 
 
-def _difference(difference: Difference) -> str:
-    values = "; ".join(f"{value} in {listed(names)}" for value, names in difference.values.items())
+def _difference(difference: Difference, places: Places) -> str:
+    texts = [
+        f"{places.setting(difference.key, value)} in {listed(names)}"
+        for value, names in difference.values.items()
+    ]
+    values = listed(texts, 8, "; ")
     sets = [set(names) for names in difference.values.values()]
     where = listed(difference.tasks)
     if len(set.union(*sets)) < sum(map(len, sets)):
@@ -137,7 +151,8 @@ def _frames(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
     for run in runs:
         last[run.evaluations[-1].frames].add(run.label)
     if len(last) > 1:
-        ends = "; ".join(f"{end:,} in {listed(sorted(last[end]))}" for end in sorted(last))
+        texts = [f"{end:,} in {listed(sorted(last[end]))}" for end in sorted(last)]
+        ends = listed(texts, 8, "; ")
         yield f"On {task}, final returns are from different numbers of frames: {ends}."
     frames = [{evaluation.frames for evaluation in run.evaluations} for run in runs]
     every, common = set.union(*frames), common_frames(runs)
@@ -155,7 +170,7 @@ def _seeds(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
     missing = {label: sorted(every - have, key=_number) for label, have in seeds.items()}
     texts = [f"{label} lacks {listed(gone, 10)}" for label, gone in missing.items() if gone]
     if texts:
-        yield f"On {task}, labels have different seeds: {'; '.join(texts)}."
+        yield f"On {task}, labels have different seeds: {listed(texts, 8, '; ')}."
 
 
 def _number(seed: str) -> tuple[int, str]:
@@ -179,19 +194,16 @@ def _episodes(task: str, labels: Mapping[str, Sequence[Run]]) -> Iterable[str]:
         for run in runs:
             episodes[len(run.evaluations[-1].metrics["return"])].add(label)
     if len(episodes) > 1:
-        texts = "; ".join(f"{n} in {listed(sorted(episodes[n]))}" for n in sorted(episodes))
-        yield f"On {task}, evaluations have different numbers of episodes: {texts}."
+        texts = [f"{n} in {listed(sorted(episodes[n]))}" for n in sorted(episodes)]
+        found = listed(texts, 8, "; ")
+        yield f"On {task}, evaluations have different numbers of episodes: {found}."
 
 
 def _versions(runs: Sequence[Run]) -> Iterable[str]:
     for package, counts in versions(runs).items():
         if len(counts) > 1:
-            texts = ", ".join(f"{version} in {_runs(n)}" for version, n in counts.items())
+            texts = listed([f"{one} in {count(n, 'run')}" for one, n in counts.items()], 8)
             yield f"Runs used different versions of {package}: {texts}."
-
-
-def _runs(n: int) -> str:
-    return f"{n} run{'s' * (n != 1)}"
 
 
 def versions(runs: Iterable[Run]) -> dict[str, Counter[str]]:
@@ -208,6 +220,6 @@ def _unknown(runs: Sequence[Run]) -> Iterable[str]:
     if unknown:
         n = sum(not run.settings for run in runs)
         yield (
-            f"The settings of {_runs(n)} are unknown ({listed(unknown)}), so the report "
+            f"The settings of {count(n, 'run')} are unknown ({listed(unknown)}), so the report "
             "cannot tell whether they differ in more than their labels."
         )

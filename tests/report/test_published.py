@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarl_hyper.report.output import figures
+from benchmarl_hyper.report import page
+from benchmarl_hyper.report.output.images import Images
 
 pytestmark = pytest.mark.slow
 
@@ -17,15 +18,10 @@ filled = TABLES["filled"]
 
 
 @pytest.fixture
-def results(tmp_path, monkeypatch):
-    """A copy of the recorded runs, since archives are unpacked beside themselves; nothing drawn."""
-    for draw in ("png", "pdf"):
-        monkeypatch.setattr(figures, draw, lambda figure: b"")
-    folder = tmp_path / "results"
-    folder.mkdir()
-    for archive in (ROOT / "results").glob("*.tar.xz"):
-        shutil.copy(archive, folder)
-    return folder
+def results(monkeypatch):
+    """The recorded runs, and nothing drawn."""
+    monkeypatch.setattr(page, "images", lambda draw: Images(b"", b"", 1.0))
+    return ROOT / "results"
 
 
 def test_every_published_table_is_what_the_report_makes_of_the_recorded_runs(results, tmp_path):

@@ -1,6 +1,7 @@
 """Writes run folders as the runners leave them, without running anything."""
 
 import json
+from copy import deepcopy
 
 import yaml
 
@@ -29,13 +30,13 @@ def results(task, label, seed, returns, every=100, absolute=None, extra=None):
 
 def config(seed=0, num_cells=(64, 64), lr=0.001, model="nops", shared=True, **others):
     """A resolved configuration."""
-    network = {"name": model, "num_cells": list(num_cells)}
+    network = {"name": model, "num_cells": list(num_cells), **others}
     return {
         "experiment": {"lr": lr, "share_policy_params": shared, "loggers": ["csv"]},
         "algorithm": {"share_param_critic": False},
         "task": {"n_agents": 2},
-        "model": {**network, **others},
-        "critic_model": {**network, **others},
+        "model": network,
+        "critic_model": deepcopy(network),  # what YAML would otherwise write as an alias
         "seed": seed,
     }
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from benchmarl_hyper.report.output.text import shortened, span
 from benchmarl_hyper.report.statistics.estimators import Estimate
 from benchmarl_hyper.report.statistics.scores import Band
-
-# fontTools logs a line per glyph table of each PDF
-logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 # Okabe and Ito's colours, which can be distinguished with any colour vision. Their yellow is left
 # out, because it is too pale for lines on white.
@@ -27,6 +22,7 @@ LINES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, GREY, FAINT = "#222222", "#666666", "#e6e6e6"
 WIDTH = 10.0
+LONGEST_TITLE, TALLEST = 80, 100.0
 # A line with at most this many points has markers
 FEW_POINTS = 15
 
@@ -98,7 +94,11 @@ def curve_figure(
         if panel.x == "frames":
             ax.xaxis.set_major_formatter(EngFormatter(sep=""))
         ax.xaxis.set_major_locator(MaxNLocator(5))
-    names = {label: f"{label} (n = {_range(counts[label])})" for label in looks if label in counts}
+    names = {
+        label: f"{shortened(label)} (n = {span(sorted(counts[label]))})"
+        for label in looks
+        if label in counts
+    }
     _legend(figure, names, looks)
     return figure
 
@@ -138,31 +138,11 @@ def dot_figure(
                 (bar,) = ax.plot(estimate.interval, (row, row), color=look.colour, lw=5, alpha=0.35)
                 bar.set_solid_capstyle("butt")  # other caps lengthen the bar
             ax.plot(estimate.value, row, look.marker, color=look.colour, ms=6)
-        ax.set_yticks(range(len(labels)), [] if index % columns else labels)
+        names = [] if index % columns else [shortened(label) for label in labels]
+        ax.set_yticks(range(len(labels)), names)
         ax.set_ylim(len(labels) - 0.4, -0.6)
         ax.xaxis.set_major_locator(MaxNLocator(4))
     return figure
-
-
-def png(figure: Figure) -> bytes:
-    """Return the figure as PNG, finer than the page shows it, for sharp screens."""
-    return _saved(figure, "png", dpi=150)
-
-
-def pdf(figure: Figure) -> bytes:
-    """Return the figure as PDF, with fonts that venues accept.
-
-    The same data give the same bytes.
-    """
-    with matplotlib.rc_context({"pdf.fonttype": 42}):
-        return _saved(figure, "pdf", metadata={"CreationDate": None})
-
-
-def _saved(figure: Figure, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, facecolor="white", **options)
-    figure.set_layout_engine("none")  # the parts are in place, and placing them again takes long
-    return buffer.getvalue()
 
 
 def _columns(n: int) -> int:
@@ -181,6 +161,7 @@ def grid(n: int, height: float, columns: int) -> tuple[Figure, list[Axes]]:
     """
     columns = min(n, columns)
     rows = -(-n // columns)
+    height = min(height, TALLEST / rows)  # a label more is a line more, and images have an end
     size = (WIDTH, height * rows + 0.6) if columns > 1 else (0.7 * WIDTH, max(3.4, height + 0.6))
     figure = Figure(figsize=size, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.09, h_pad=0.07)  # type: ignore[union-attr, call-arg]
@@ -189,15 +170,15 @@ def grid(n: int, height: float, columns: int) -> tuple[Figure, list[Axes]]:
 
 def _title_size(titles: Sequence[str], columns: int) -> float:
     """Return the size of titles in points: 9.5, or less if the longest one needs it to fit."""
-    longest = max(len(title) for title in titles)
+    longest = max(len(shortened(title, LONGEST_TITLE)) for title in titles)
     return min(9.5, 1.4 * 72 * WIDTH / min(columns, len(titles)) / max(longest, 1))
 
 
 def style_axes(ax: Axes, title: str, x: str, y: str, title_size: float = 9.5) -> None:
     """Give axes the look that all figures share: few lines, and grey for what is not data."""
-    ax.set_title(title, fontsize=title_size, color=INK, loc="left")
-    ax.set_xlabel(x, fontsize=8.5, color=GREY)
-    ax.set_ylabel(y, fontsize=8.5, color=GREY)
+    ax.set_title(shortened(title, LONGEST_TITLE), fontsize=title_size, color=INK, loc="left")
+    ax.set_xlabel(shortened(x), fontsize=8.5, color=GREY)
+    ax.set_ylabel(shortened(y), fontsize=8.5, color=GREY)
     ax.tick_params(labelsize=8, colors=GREY, labelcolor=INK, length=2)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color("#aaaaaa")
@@ -211,15 +192,13 @@ def _legend(figure: Figure, names: Mapping[str, str], looks: Mapping[str, Style]
         for look in (looks[label] for label in names)
     ]
     fitting = int(figure.get_figwidth() * 12 / max(map(len, names.values())))
-    figure.legend(
+    legend = figure.legend(
         handles,
-        list(names.values()),
+        [str(i) for i in range(len(names))],  # matplotlib drops a label that begins with _
         loc="outside upper center",
         ncols=max(1, min(len(names), fitting, 4)),
         frameon=False,
         fontsize=8.5,
     )
-
-
-def _range(counts: set[int]) -> str:
-    return str(min(counts)) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+    for text, name in zip(legend.get_texts(), names.values(), strict=True):
+        text.set_text(name)

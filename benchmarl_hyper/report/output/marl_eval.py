@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarl_hyper.report.reading.results import Evaluation, Run
+from benchmarl_hyper.report.output.text import count
+from benchmarl_hyper.report.reading.run import Evaluation, Run
 from benchmarl_hyper.report.statistics.across_tasks import evenly
 from benchmarl_hyper.report.statistics.scores import Groups, common_frames
 
@@ -53,9 +54,9 @@ def _environment(
         return {}
     runs = [run for labels in tasks.values() for label in kept for run in labels[label]]
     if len(runs) > n_runs * len(kept) * len(tasks):
-        notes.append(f"runs on {environment} beyond the first {n_runs} per task and label")
+        notes.append(f"runs on {environment} beyond {count(n_runs, 'run')} per task and label")
     if max(map(len, frames.values())) > n_steps:
-        notes.append(f"evaluations on {environment} beyond {n_steps} per run")
+        notes.append(f"evaluations on {environment} beyond {count(n_steps, 'point')} per run")
     use_absolute = all(run.absolute for run in runs)
     return {
         task: {
@@ -78,8 +79,13 @@ def _run(run: Run, frames: set[int], use_absolute: bool) -> dict[str, Any]:
     last = run.evaluations[-1].metrics
     exported: dict[str, Any] = {f"step_{i}": _step(step) for i, step in enumerate(steps)}
     absolute = run.absolute if use_absolute else last
-    return {**exported, "absolute_metrics": {"return": absolute["return"]}}
+    return {**exported, "absolute_metrics": {"return": _short(absolute["return"])}}
 
 
 def _step(evaluation: Evaluation) -> dict[str, Any]:
-    return {"step_count": evaluation.frames, "return": evaluation.metrics["return"]}
+    return {"step_count": evaluation.frames, "return": _short(evaluation.metrics["return"])}
+
+
+def _short(values: Sequence[float]) -> list[float]:
+    """Return numbers with the digits that tell float32 apart; others would double the file."""
+    return [float(f"{value:.9g}") for value in values]

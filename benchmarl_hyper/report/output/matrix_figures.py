@@ -8,8 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarl_hyper.report.output.figures import COLOURS, GREY, INK, WIDTH, grid, style_axes
-from benchmarl_hyper.report.output.text import interval
+from benchmarl_hyper.report.output.figures import (
+    COLOURS,
+    GREY,
+    INK,
+    LONGEST_TITLE,
+    WIDTH,
+    grid,
+    style_axes,
+)
+from benchmarl_hyper.report.output.text import interval, shortened
 from benchmarl_hyper.report.statistics.estimators import Estimate
 
 
@@ -33,17 +41,18 @@ def improvement_figure(
     n = len(labels)
     figure = Figure(figsize=(min(WIDTH, 1.8 + 1.15 * n), 0.55 * n + 1.1), layout="constrained")
     ax = figure.add_subplot()
-    values = np.full((n, n), np.nan)
+    values, index = np.full((n, n), np.nan), {label: i for i, label in enumerate(labels)}
     for (x, y), estimate in _both_ways(estimates).items():
-        row, column = labels.index(x), labels.index(y)
+        row, column = index[x], index[y]
         values[row, column] = estimate.value
         text = _text(estimate)
         ax.text(column, row, text, ha="center", va="center", fontsize=8, color=INK)
     # The limits make colours pale, so that the text on them can be read
     ax.imshow(values, cmap="PuOr", vmin=-0.4, vmax=1.4, aspect="auto")
-    ax.set_xticks(range(n), labels, rotation=25, ha="left", rotation_mode="anchor")
+    names = [shortened(label) for label in labels]
+    ax.set_xticks(range(n), names, rotation=25, ha="left", rotation_mode="anchor")
     ax.xaxis.tick_top()
-    ax.set_yticks(range(n), labels)
+    ax.set_yticks(range(n), names)
     ax.tick_params(length=0, labelsize=8.5)
     ax.spines[:].set_visible(False)
     return figure
@@ -75,14 +84,14 @@ def map_figure(maps: Sequence[Map], limits: tuple[float, float], colours: str, n
     figure, axes = grid(len(maps), height=2.3, columns=5)
     for ax, one in zip(axes, maps, strict=True):
         image = ax.imshow(one.matrix, cmap=colours, vmin=limits[0], vmax=limits[1])
-        ax.set_title(one.title, fontsize=8.5, color=INK)
+        ax.set_title(shortened(one.title, LONGEST_TITLE), fontsize=8.5, color=INK)
         ticks = np.unique(np.linspace(0, len(one.matrix) - 1, 5).round().astype(int))
         ax.set_xticks(ticks)
         ax.set_yticks(ticks)
         ax.tick_params(labelsize=7.5, colors=GREY, length=2)
         ax.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, shrink=0.85, aspect=25)
-    bar.set_label(name, fontsize=8.5, color=GREY)
+    bar.set_label(shortened(name), fontsize=8.5, color=GREY)
     bar.ax.tick_params(labelsize=8, colors=GREY, length=2)
     bar.outline.set_visible(False)
     return figure

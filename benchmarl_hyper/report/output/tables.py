@@ -4,50 +4,89 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from benchmarl_hyper.report.output.text import with_interval
+from benchmarl_hyper.report.output.text import number as written
+from benchmarl_hyper.report.output.text import printable, with_interval
 from benchmarl_hyper.report.statistics.scores import Score, standing
 
+# A row that begins with [ or * would be read as an option of the line break before it
 LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "[": "{[}",
+    "*": "{*}",
 } | {character: f"\\{character}" for character in "&%$#_{}"}
+# What Markdown or its HTML would read as more than text. An underscore counts at the end of a word.
+MARKDOWN = re.compile(r"[\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+# A spreadsheet takes other cells that begin like this for formulas
+FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_N = r"-?(\d[\d,]*(\.\d+)?(e[+-]?\d+)?|inf|nan)"
+NUMBERS = re.compile(rf"-|{_N}( to {_N})?( \({_N} to {_N}\))?")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of texts; ``bold`` has the row and the column of each bold cell."""
+    """A table of texts.
+
+    Attributes:
+        name: the name of its files.
+        caption: what its cells are, in sentences.
+        header: the names of its columns.
+        rows: its cells.
+        bold: the row and the column of each bold cell.
+        title: what it shows, in a few words; empty to leave that to the caption.
+    """
 
     name: str
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     bold: frozenset[tuple[int, int]] = frozenset()
+    title: str = ""
 
 
 def to_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return rows as comma-separated values; None becomes an empty cell."""
+    """Return rows as comma-separated values; None becomes an empty cell.
+
+    A text that a spreadsheet would compute begins with an apostrophe. Numbers and intervals do not.
+    """
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
+    lines = [[_csv_cell(cell) for cell in row] for row in [header, *rows]]
+    csv.writer(buffer, lineterminator="\n").writerows(lines)
     return buffer.getvalue()
+
+
+def _csv_cell(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if FORMULA.match(text) and not NUMBERS.fullmatch(text) else text
 
 
 def to_markdown(table: Table) -> str:
     """Return a table in Markdown, with its caption below."""
     cells = [
-        [f"**{text}**" if (i, j) in table.bold else text for j, text in enumerate(row)]
+        [_markdown_cell(text, (i, j) in table.bold) for j, text in enumerate(row)]
         for i, row in enumerate(table.rows)
     ]
-    lines = [table.header, ["---"] * len(table.header), *cells]
-    text = "\n".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    )
-    return f"{text}\n\n{table.caption}\n"
+    header = [_markdown_cell(text, False) for text in table.header]
+    lines = [header, ["---"] * len(header), *cells]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{text}\n\n{_markdown_cell(table.caption, False)}\n"
+
+
+def _markdown_cell(text: str, bold: bool) -> str:
+    escaped = MARKDOWN.sub(r"\\\g<0>", printable(text))
+    return f"**{escaped}**" if bold else escaped
 
 
 def to_latex(table: Table) -> str:
@@ -81,7 +120,7 @@ def _latex_cell(text: str, bold: bool) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in text)
+    return "".join(LATEX.get(character, character) for character in printable(text))
 
 
 def overview(
@@ -90,6 +129,7 @@ def overview(
     scores: Mapping[str, Mapping[str, Score]],
     digits: int = 4,
     bold: Callable[[Mapping[str, Score], str], bool] | None = None,
+    title: str = "",
 ) -> Table:
     """Return a table of means with intervals: a row per label, a column per task, n in the header.
 
@@ -100,6 +140,7 @@ def overview(
         digits: the number of significant digits.
         bold: a function that says whether the score of a label is bold, given the scores of its
             task; None for no bold ones.
+        title: what the table shows, in a few words.
     """
     labels = sorted({label for of_task in scores.values() for label in of_task})
     rows = [
@@ -113,7 +154,7 @@ def overview(
         if bold and label in of_task and bold(of_task, label)
     }
     header = ["label", *(f"{task} (n = {_n(of_task)})" for task, of_task in scores.items())]
-    return Table(name, caption, header, rows, frozenset(outstanding))
+    return Table(name, caption, header, rows, frozenset(outstanding), title)
 
 
 def leading(scores: Mapping[str, Score], label: str) -> bool:
@@ -134,7 +175,7 @@ def _cell(score: Score | None, digits: int) -> str:
 
 
 def _number(value: float, digits: int) -> str:
-    return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+    return written(value, ".0f") if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
 def _n(scores: Mapping[str, Score]) -> str:

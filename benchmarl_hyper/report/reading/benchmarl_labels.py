@@ -22,7 +22,7 @@ def benchmarl_label(algorithm: str, config: Mapping[str, Any], choices: Mapping[
         model adds ``_critic_<model>``. The layers of a sequence are joined by ``-``.
     """
     policy, critic = (_name(config, choices, part) for part in ("model", "critic_model"))
-    shared = config.get("experiment", {}).get("share_policy_params", True)
+    shared = (config.get("experiment") or {}).get("share_policy_params", True)
     parts = [algorithm, policy]
     if BENCHMARL_MODELS & set(_layers(config.get("model") or {})):
         parts.append("shared" if shared else "unshared")
@@ -46,4 +46,4 @@ def _name(config: Mapping[str, Any], choices: Mapping[str, Any], part: str) -> s
 
 def _layers(model: Mapping[str, Any]) -> list[str]:
     layers = model["layers"].values() if "layers" in model else [model]
-    return [str(layer.get("name", "")) for layer in layers]
+    return [str((layer or {}).get("name", "")) for layer in layers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from benchmarl_hyper.report.output import figures
 from benchmarl_hyper.report.output import matrix_figures as matrices
 from benchmarl_hyper.report.output.figures import Dots, Panel, Style
 from benchmarl_hyper.report.output.tables import Table
-from benchmarl_hyper.report.output.text import listed, with_interval
+from benchmarl_hyper.report.output.text import count, listed, with_interval
 from benchmarl_hyper.report.sections.base import Picture, Section
 from benchmarl_hyper.report.statistics.across_tasks import Aggregates
 
@@ -30,7 +31,7 @@ def overall_section(found: Aggregates | None, n_tasks: int, looks: Mapping[str, 
         text = "No task has both runs of all labels and scores that differ."
         return Section(title, [text])
     looks = {label: look for label, look in looks.items() if label in found.labels}
-    tasks = f"{len(found.tasks)} task{'s' * (len(found.tasks) > 1)}"
+    tasks = count(len(found.tasks), "task")
     scope = f"Normalised {found.score} on {tasks}"
     pictures = [_intervals(found, scope, looks), _profiles(found, scope, looks)]
     if found.improvement:
@@ -65,7 +66,7 @@ def _text(found: Aggregates) -> list[str]:
 def _intervals(found: Aggregates, scope: str, looks: Mapping[str, Style]) -> Picture:
     panels = [Dots(name, "", rows, {}) for name, rows in found.statistics.items()]
     caption = f"{scope}, with {BOOTSTRAP}. A smaller optimality gap is better."
-    return Picture("aggregates", caption, figures.dot_figure(panels, looks, columns=4))
+    return Picture("aggregates", caption, partial(figures.dot_figure, panels, looks, columns=4))
 
 
 def _profiles(found: Aggregates, scope: str, looks: Mapping[str, Style]) -> Picture:
@@ -74,7 +75,7 @@ def _profiles(found: Aggregates, scope: str, looks: Mapping[str, Style]) -> Pict
         f"{scope}: share of runs whose score is above the value on the horizontal axis. Shaded: "
         f"pointwise {BOOTSTRAP}. n is the number of runs."
     )
-    return Picture("performance_profiles", caption, figures.curve_figure([panel], looks))
+    return Picture("performance_profiles", caption, partial(figures.curve_figure, [panel], looks))
 
 
 def _improvement(found: Aggregates, scope: str) -> Picture:
@@ -84,8 +85,8 @@ def _improvement(found: Aggregates, scope: str) -> Picture:
         "Orange: the column's label is better. If the interval includes 0.5, these runs leave open "
         "which label is better."
     )
-    figure = matrices.improvement_figure(found.labels, found.improvement)
-    return Picture("probability_of_improvement", caption, figure)
+    draw = partial(matrices.improvement_figure, found.labels, found.improvement)
+    return Picture("probability_of_improvement", caption, draw)
 
 
 def _efficiency(found: Aggregates, tasks: str, looks: Mapping[str, Style]) -> Picture:
@@ -94,7 +95,7 @@ def _efficiency(found: Aggregates, tasks: str, looks: Mapping[str, Style]) -> Pi
         f"IQM of the normalised evaluation return on {tasks} during training. Shaded: pointwise "
         f"{BOOTSTRAP}. n is the number of runs."
     )
-    return Picture("sample_efficiency", caption, figures.curve_figure([panel], looks))
+    return Picture("sample_efficiency", caption, partial(figures.curve_figure, [panel], looks))
 
 
 def _statistics_table(found: Aggregates, scope: str) -> Table:
@@ -110,5 +111,5 @@ def _bounds_table(found: Aggregates) -> Table:
         [task, f"{np.round(low, 6):g}", f"{np.round(high, 6):g}", "given" if given else "data"]
         for task, (low, high, given) in found.bounds.items()
     ]
-    caption = "Bounds: the returns of each task that count as 0 and as 1."
-    return Table("bounds", caption, ["task", "0 is", "1 is", "from"], rows)
+    caption = "The returns of each task that count as 0 and as 1."
+    return Table("bounds", caption, ["task", "0 is", "1 is", "from"], rows, title="Bounds")

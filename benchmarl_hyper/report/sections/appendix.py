@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from benchmarl_hyper.report.comparability import Difference, common, versions
+from benchmarl_hyper.report.output.places import Places
 from benchmarl_hyper.report.output.tables import Table
 from benchmarl_hyper.report.output.text import listed
-from benchmarl_hyper.report.reading.results import Dropped, Results, Run
+from benchmarl_hyper.report.reading.run import Dropped, Results, Run
 from benchmarl_hyper.report.sections.base import Section
 from benchmarl_hyper.report.statistics.scores import Groups
 from benchmarl_hyper.terminal import duration
@@ -58,10 +59,10 @@ DEFINITIONS = [
 ]
 
 
-def cost_section(groups: Groups) -> Section:
+def cost_section(groups: Groups, places: Places) -> Section:
     """Show wall time and parameters by task and label, as far as ``run.json`` has them."""
     rows = [
-        [task, label, str(len(runs)), *_cost(runs)]
+        [task, label, str(len(runs)), *_cost(runs, places)]
         for task, labels in groups.items()
         for label, runs in labels.items()
     ]
@@ -75,56 +76,74 @@ def cost_section(groups: Groups) -> Section:
     return Section("Cost", (), (), [Table("cost", caption, header, rows)])
 
 
-def _cost(runs: Sequence[Run]) -> list[str]:
+def _cost(runs: Sequence[Run], places: Places) -> list[str]:
     known = [run for run in runs if run.record.get("wall_time_s")]
     if not known:
         return ["-"] * 6
-    times = [run.record["wall_time_s"] for run in known]
-    speeds = [run.evaluations[-1].frames / run.record["wall_time_s"] for run in known]
+    times = [float(run.record["wall_time_s"]) for run in known]
+    speeds = [run.evaluations[-1].frames / time for run, time in zip(known, times, strict=True)]
     return [
         duration(float(np.mean(times))),
         f"{duration(min(times))} to {duration(max(times))}",
         f"{np.mean(speeds):,.0f}",
         *(_parameters(known, part) for part in ("policy", "critic")),
-        listed(sorted({str(_machine(run, "device")) for run in known})),
+        listed(sorted({_machine(run, places).get("device", "-") for run in known})),
     ]
 
 
 def _parameters(runs: Sequence[Run], part: str) -> str:
-    counts = {sum((run.record.get("parameters") or {}).get(part, {}).values()) for run in runs}
-    return " or ".join(f"{count:,}" if count else "-" for count in sorted(counts))
+    by_group = [(run.record.get("parameters") or {}).get(part, {}) for run in runs]
+    counts = sorted({int(sum(counts.values())) for counts in by_group})
+    return listed([f"{n:,}" if n else "-" for n in counts], separator=" or ")
 
 
 def appendix_section(
-    results: Results, groups: Groups, differences: Iterable[Difference], command: str
+    results: Results,
+    groups: Groups,
+    differences: Iterable[Difference],
+    command: str,
+    places: Places,
 ) -> Section:
-    """Show what a reader needs to judge the comparison and to repeat it."""
+    """Show what a reader needs to judge the comparison and to repeat it.
+
+    Args:
+        results: the runs.
+        groups: the same runs by task and label.
+        differences: the settings that differ between them.
+        command: the command that writes the report.
+        places: what the report tells of machines.
+    """
     runs = results.runs
     text = ["This command writes the report again:", command]
     folded = [
         _run_table(groups),
-        _difference_table(differences),
-        _settings_table(runs),
-        _count_table("versions", "Versions, and how many runs used each.", _versions(runs)),
-        _count_table("machines", "Machines, and how many runs each executed.", _machines(runs)),
+        _difference_table(differences, places),
+        _settings_table(runs, places),
+        _count_table("versions", "How many runs used each version.", _versions(runs)),
+        _count_table("machines", "How many runs each machine executed.", _machines(runs, places)),
         _count_table(
             "commits", "Git commits of the folders in which runs were started.", _commits(runs)
         ),
-        _folder_table(runs),
+        _folder_table(runs, places),
         Table(
             "definitions",
-            "Definitions of the statistics, with their sources.",
+            "What the statistics of this report are, with their sources.",
             ["statistic", "definition", "source"],
             DEFINITIONS,
+            title="Definitions",
         ),
     ]
     return Section("Appendix", text, folded=[table for table in folded if table.rows])
 
 
-def dropped_table(dropped: Sequence[Dropped]) -> Table:
-    """Return the table of files that the report does not use."""
-    rows = [[str(path), reason] for path, reason in dropped]
-    return Table("dropped", "Files that are not in this report.", ["file", "reason"], rows)
+def dropped_table(dropped: Sequence[Dropped], places: Places) -> Table:
+    """Return the table of files that the report does not use, or uses in part."""
+    rows = [
+        [places.of(one.place), places.text(one.reason), "no" if one.whole else "in part"]
+        for one in dropped
+    ]
+    caption = "Files that are not in this report, or only in part."
+    return Table("dropped", caption, ["file", "reason", "used"], rows)
 
 
 def _run_table(groups: Groups) -> Table:
@@ -137,7 +156,7 @@ def _run_table(groups: Groups) -> Table:
                     task,
                     label,
                     str(len(runs)),
-                    ", ".join(run.seed for run in runs),
+                    listed([run.seed for run in runs], 50),
                     listed(_distinct(len(run.evaluations) for run in runs)),
                     listed(_distinct(len(one.metrics["return"]) for one in last)),
                     listed(_distinct(one.frames for one in last)),
@@ -145,35 +164,45 @@ def _run_table(groups: Groups) -> Table:
                 ]
             )
     header = ["task", "label", "n", "seeds", "evaluations", "episodes each", "frames", "run folder"]
-    return Table("runs", "Runs, seeds and evaluations.", header, rows)
+    caption = "How many runs there are, and how often and how long each was evaluated."
+    return Table("runs", caption, header, rows, title="Runs, seeds and evaluations")
 
 
 def _distinct(values: Iterable[int]) -> list[str]:
     return [f"{value:,}" for value in sorted(set(values))]
 
 
-def _difference_table(differences: Iterable[Difference]) -> Table:
+def _difference_table(differences: Iterable[Difference], places: Places) -> Table:
     rows = [
         [
             difference.key,
-            "; ".join(f"{value} in {listed(names)}" for value, names in difference.values.items()),
+            listed(
+                [
+                    f"{places.setting(difference.key, value)} in {listed(names)}"
+                    for value, names in difference.values.items()
+                ],
+                12,
+                "; ",
+            ),
             listed(difference.tasks),
             "yes" if difference.flagged else "by design",
         ]
         for difference in sorted(differences, key=lambda one: (not one.flagged, one.key))
     ]
     header = ["setting", "values", "tasks", "beyond the label"]
-    return Table("differences", "Settings that differ between runs of the same task.", header, rows)
+    caption = "Settings that differ between runs of the same task, and whether the label says so."
+    return Table("differences", caption, header, rows, title="Settings that differ")
 
 
-def _settings_table(runs: Sequence[Run]) -> Table:
-    rows = [[key, value] for key, value in common(runs).items()]
-    return Table("settings", "Settings that are the same in all runs.", ["setting", "value"], rows)
+def _settings_table(runs: Sequence[Run], places: Places) -> Table:
+    rows = [[key, places.setting(key, value)] for key, value in common(runs).items()]
+    caption = "Settings that are the same in all runs."
+    return Table("settings", caption, ["setting", "value"], rows, title="Settings in common")
 
 
 def _count_table(name: str, caption: str, counts: Counter[tuple[str, str]]) -> Table:
     rows = [[*key, str(n)] for key, n in sorted(counts.items())]
-    return Table(name, caption, ["what", "value", "runs"], rows)
+    return Table(name, caption, ["what", "value", "runs"], rows, title=name.capitalize())
 
 
 def _versions(runs: Sequence[Run]) -> Counter[tuple[str, str]]:
@@ -181,16 +210,12 @@ def _versions(runs: Sequence[Run]) -> Counter[tuple[str, str]]:
     return Counter({(key, value): n for key, c in found.items() for value, n in c.items()})
 
 
-def _machine(run: Run, key: str) -> str:
-    return str((run.record.get("machine") or {}).get(key, "-"))
+def _machine(run: Run, places: Places) -> dict[str, str]:
+    return places.machine(run.record.get("machine") or {})
 
 
-def _machines(runs: Sequence[Run]) -> Counter[tuple[str, str]]:
-    return Counter(
-        (key, str(value))
-        for run in runs
-        for key, value in (run.record.get("machine") or {}).items()
-    )
+def _machines(runs: Sequence[Run], places: Places) -> Counter[tuple[str, str]]:
+    return Counter(fact for run in runs for fact in _machine(run, places).items())
 
 
 def _commits(runs: Sequence[Run]) -> Counter[tuple[str, str]]:
@@ -199,6 +224,7 @@ def _commits(runs: Sequence[Run]) -> Counter[tuple[str, str]]:
     )
 
 
-def _folder_table(runs: Sequence[Run]) -> Table:
-    rows = [[run.task, run.label, run.seed, str(run.folder)] for run in runs]
-    return Table("folders", "Run folders.", ["task", "label", "seed", "folder"], rows)
+def _folder_table(runs: Sequence[Run], places: Places) -> Table:
+    rows = [[run.task, run.label, run.seed, places.of(run.place)] for run in runs]
+    header = ["task", "label", "seed", "folder"]
+    return Table("folders", "Where the runs were found.", header, rows, title="Run folders")

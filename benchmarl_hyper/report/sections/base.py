@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -28,18 +29,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with the name of its files and its caption."""
+    """A figure with the name of its files and its caption.
+
+    ``draw`` makes the figure when it is written, so that a report holds one at a time.
+    """
 
     name: str
     caption: str
-    figure: Figure
+    draw: Callable[[], Figure]
 
 
 @dataclass(frozen=True)
 class Section:
     """A section of the page: a heading, sentences, figures and tables.
 
-    ``folded`` tables are hidden until the reader opens them.
+    ``folded`` tables are hidden until the reader opens them. ``names_by_users`` says that names of
+    its files come from names that users chose.
     """
 
     title: str
@@ -47,6 +52,7 @@ class Section:
     pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
     folded: Sequence[Table] = ()
+    names_by_users: bool = False
 
 
 def pages(
@@ -63,9 +69,10 @@ def pages(
     parts = [panels[i : i + PER_FIGURE] for i in range(0, len(panels), PER_FIGURE)]
     for number, part in enumerate(parts, start=1):
         if len(parts) == 1:
-            yield Picture(name, caption, draw(part))
+            yield Picture(name, caption, partial(draw, part))
         else:
-            yield Picture(f"{name}_{number}", f"{caption} ({number}/{len(parts)})", draw(part))
+            numbered = f"{caption} ({number}/{len(parts)})"
+            yield Picture(f"{name}_{number}", numbered, partial(draw, part))
 
 
 def protocol(groups: Groups) -> str:
@@ -76,7 +83,7 @@ def protocol(groups: Groups) -> str:
     runs = [run for labels in groups.values() for label in labels.values() for run in label]
     episodes = [len(run.evaluations[-1].metrics["return"]) for run in runs]
     frames = [run.evaluations[-1].frames for run in runs]
-    return f"{span(episodes)} episodes per evaluation, {span(frames)} frames of training"
+    return f"{span(episodes, 'episode')} per evaluation, {span(frames, 'frame')} of training"
 
 
 def dots(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from benchmarl_hyper.report.output.figures import Panel, Style, curve_figure
 from benchmarl_hyper.report.output.matrix_figures import Map, map_figure, scatter_figure
 from benchmarl_hyper.report.output.tables import Table, overview
-from benchmarl_hyper.report.output.text import interval
-from benchmarl_hyper.report.reading.diagnostics import Key, Recording
+from benchmarl_hyper.report.output.text import distinct, interval, listed, shortened, slug
+from benchmarl_hyper.report.reading.run import Key
 from benchmarl_hyper.report.sections.base import INTERVAL, OVER_SEEDS, Picture, Section, pages
 from benchmarl_hyper.report.statistics.diagnostics import (
     Summary,
@@ -22,7 +21,7 @@ from benchmarl_hyper.report.statistics.diagnostics import (
 )
 from benchmarl_hyper.report.statistics.scores import Band, Groups, Score
 
-MOST_MAPS = 24
+MOST_MAPS, MOST_QUANTITIES = 24, 40
 QUANTITIES = {
     "snd": "SND, Wasserstein",
     "snd_loc": "SND, means alone",
@@ -46,29 +45,30 @@ FAMILIES = {
 }
 
 
-def measurements_section(
-    groups: Groups, recordings: Mapping[Path, Recording], looks: Mapping[str, Style]
-) -> Section | None:
+def measurements_section(groups: Groups, looks: Mapping[str, Style]) -> Section | None:
     """Show scalars as curves and tables, and the last matrices as maps.
 
     Args:
         groups: runs by task and label.
-        recordings: recordings by run folder.
         looks: a style for every label.
 
     Returns:
         The section; None if nothing was recorded.
     """
-    if not recordings:
+    curves, summaries = scalar_curves(groups), scalar_summaries(groups)
+    matrices = last_matrices(groups)
+    if not (curves or summaries or matrices):
         return None
-    curves = scalar_curves(groups, recordings)
+    every = sorted({key for _, key in curves} | {key for _, _, key in summaries})
+    known = sorted(every, key=lambda key: key[1].removesuffix("_fixed") not in QUANTITIES)
+    files = _files(known[:MOST_QUANTITIES])
     tasks = {task for task, _ in curves}
     pictures: list[Picture] = []
     for family, (what, prefixes) in FAMILIES.items():
-        keys = sorted({key for _, key in curves if key[1].startswith(prefixes)})
+        keys = [key for key in sorted(files) if key[1].startswith(prefixes)]
         shown = {family: (what, keys)}
         if len(tasks) > 1:  # a figure per quantity, with a panel per task
-            shown = {_file(key): (_sentence(quantity(key)), [key]) for key in keys}
+            shown = {files[key]: (_sentence(quantity(key)), [key]) for key in keys}
         for name, (subject, of_figure) in shown.items():
             panels = [
                 _panel(task, key, lines, several=len(tasks) > 1)
@@ -81,18 +81,27 @@ def measurements_section(
                 "seeds."
             )
             pictures += pages(name, caption, panels, partial(curve_figure, looks=looks))
-    pictures += _maps(last_matrices(groups, recordings))
-    summaries = scalar_summaries(groups, recordings)
-    tables = [*_measured(summaries), _table(summaries)] if summaries else []
-    return Section("What sharing does", (), pictures, folded=tables)
+    pictures += _maps(matrices)
+    tables = [*_measured(summaries, files), _table(summaries)] if summaries else []
+    without = [quantity(key) for key in known[MOST_QUANTITIES:]]
+    text = [f"Without figures and tables of their own: {listed(without)}."] if without else []
+    return Section("What sharing does", text, pictures, folded=tables, names_by_users=True)
 
 
-def _measured(summaries: Mapping[tuple[str, str, Key], Summary]) -> Iterator[Table]:
-    """Yield a table per quantity.
+def _files(keys: list[Key]) -> dict[Key, str]:
+    """Return names of files for quantities, which users name as they like."""
+    taken: set[str] = set()
+    return {key: distinct(slug("_".join(key).removeprefix("agents_")), taken) for key in keys}
+
+
+def _measured(
+    summaries: Mapping[tuple[str, str, Key], Summary], files: Mapping[Key, str]
+) -> Iterator[Table]:
+    """Yield a table per quantity that has a file.
 
     It shows the mean over the run for a quantity of gradients, and the last value for another one.
     """
-    for key in sorted({key for _, _, key in summaries}):
+    for key in sorted({key for _, _, key in summaries if key in files}):
         gradients = key[1].startswith(FAMILIES["gradients"][1])
         scores: dict[str, dict[str, Score]] = {}
         for (task, label, its), both in summaries.items():
@@ -100,7 +109,7 @@ def _measured(summaries: Mapping[tuple[str, str, Key], Summary]) -> Iterator[Tab
                 scores.setdefault(task, {})[label] = both.mean if gradients else both.last
         when = "mean over each run" if gradients else "last value of each run"
         caption = f"{_sentence(quantity(key))} ({when}): {OVER_SEEDS}."
-        yield overview(_file(key), caption, scores, digits=3)
+        yield overview(files[key], caption, scores, digits=3, title=_sentence(quantity(key)))
 
 
 def _table(summaries: Mapping[tuple[str, str, Key], Summary]) -> Table:
@@ -114,7 +123,7 @@ def _table(summaries: Mapping[tuple[str, str, Key], Summary]) -> Table:
         f"All measured quantities, as the last value of each run and as the mean over the run: "
         f"{OVER_SEEDS}."
     )
-    return Table("measurements", caption, header, rows)
+    return Table("measurements", caption, header, rows, title="All measured quantities")
 
 
 def _cells(*scores: Score) -> Iterator[str]:
@@ -133,10 +142,6 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _file(key: Key) -> str:
-    return "_".join(key).removeprefix("agents_")
-
-
 def quantity(key: Key) -> str:
     """Return a quantity in words, with its group unless that is ``agents``.
 
@@ -150,14 +155,15 @@ def quantity(key: Key) -> str:
 
 
 def _maps(matrices: Mapping[tuple[str, Key], Mapping[str, np.ndarray]]) -> Iterator[Picture]:
-    for name in sorted({key[1] for _, key in matrices if key[1].startswith("snd")}):
+    names = sorted({key[1] for _, key in matrices if key[1].startswith("snd")})
+    for name in names[:MOST_QUANTITIES]:
         maps = _selected(matrices, name)
-        top = max(float(np.nanmax(one.matrix, initial=0)) for one in maps) or 1.0
+        top = max((float(np.nanmax(one.matrix, initial=0)) for one in maps), default=0) or 1.0
         caption = _caption(
             f"Distances between agents' behaviours ({QUANTITIES.get(name, name)})", maps
         )
         draw = partial(map_figure, limits=(0, top), colours="viridis", name="distance")
-        yield from pages(f"{name}_matrices", caption, maps[:MOST_MAPS], draw)
+        yield from pages(f"{slug(name)}_matrices", caption, maps[:MOST_MAPS], draw)
     if cosines := _selected(matrices, "gradient_cosine"):
         caption = _caption(
             "Cosines between agents' policy gradients (negative values are conflict)", cosines
@@ -174,11 +180,14 @@ def _selected(matrices: Mapping[tuple[str, Key], Mapping[str, np.ndarray]], name
     tasks = {task for task, _ in chosen}
     groups = {group for _, (group, _) in chosen}
     return [
-        Map("\n".join([*[task] * (len(tasks) > 1), label, *[group] * (len(groups) > 1)]), matrix)
+        Map(_title(task if len(tasks) > 1 else "", label, group if len(groups) > 1 else ""), matrix)
         for (task, (group, _)), maps in chosen.items()
         for label, matrix in maps.items()
-        if matrix.ndim == 2
     ]
+
+
+def _title(*lines: str) -> str:
+    return "\n".join(shortened(line, 25) for line in lines if line)
 
 
 def _caption(what: str, maps: list[Map]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from benchmarl_hyper.report.output import figures
 from benchmarl_hyper.report.output.figures import Panel, Style
 from benchmarl_hyper.report.output.tables import Table, leading, overview
-from benchmarl_hyper.report.output.text import interval, listed, span
+from benchmarl_hyper.report.output.text import count, interval, listed, number, span
 from benchmarl_hyper.report.sections.base import (
     INTERVAL,
     MARKS,
@@ -26,6 +26,8 @@ from benchmarl_hyper.report.statistics.scores import (
     learning_curves,
     standing,
 )
+
+MOST_METRICS = 40
 
 
 def curves_section(groups: Groups, looks: Mapping[str, Style]) -> Section:
@@ -49,7 +51,7 @@ def extras_section(groups: Groups, looks: Mapping[str, Style]) -> Section | None
     found = extra_metrics(groups)
     metrics = sorted({metric for names in found.values() for metric in names})
     panels = []
-    for metric in metrics:
+    for metric in metrics[:MOST_METRICS]:
         lines = learning_curves(groups, metric)
         panels += [Panel(task, "frames", metric, lines[task]) for task in lines]
     if not panels:
@@ -61,7 +63,9 @@ def extras_section(groups: Groups, looks: Mapping[str, Style]) -> Section | None
     pictures = pages(
         "other_metrics", caption, panels, lambda page: figures.curve_figure(page, looks)
     )
-    return Section("Other metrics", (), list(pictures))
+    without = metrics[MOST_METRICS:]
+    text = [f"Without a figure: {listed(without)}."] if without else []
+    return Section("Other metrics", text, list(pictures))
 
 
 def scores_section(groups: Groups, looks: Mapping[str, Style], unusable: int) -> Section:
@@ -74,7 +78,7 @@ def scores_section(groups: Groups, looks: Mapping[str, Style], unusable: int) ->
     """
     final, absolute = final_scores(groups), absolute_scores(groups)
     last = f"Return of the last evaluation; {protocol(groups)}. {MARKS}"
-    fresh = f"Absolute metric: return of {_fresh(groups)} fresh episodes after training. {MARKS}"
+    fresh = f"Absolute metric: return of {_fresh(groups)} after training. {MARKS}"
     pictures = [
         *dots("final_return", last, final, looks),
         *dots("absolute_metric", fresh, absolute, looks),
@@ -85,7 +89,8 @@ def scores_section(groups: Groups, looks: Mapping[str, Style], unusable: int) ->
 
 def _fresh(groups: Groups) -> str:
     runs = [run for labels in groups.values() for label in labels.values() for run in label]
-    return span([len(run.absolute["return"]) for run in runs if run.absolute] or [0])
+    counts = [len(run.absolute["return"]) for run in runs if run.absolute]
+    return span(counts or [0], "fresh episode")
 
 
 def returns_table(groups: Groups, unusable: int) -> Table:
@@ -95,8 +100,7 @@ def returns_table(groups: Groups, unusable: int) -> Table:
         groups: runs by task and label.
         unusable: the number of files of runs that could not be used, which the caption states.
     """
-    files = f"{unusable} file" + "s" * (unusable > 1)
-    lacking = f" Not included: {files} that could not be used (see report.html)."
+    lacking = f" Not included: {count(unusable, 'file')} that could not be used (see report.html)."
     caption = (
         f"Return of the last evaluation: {OVER_SEEDS}; {protocol(groups)}. Bold: the highest mean "
         "of the task, and every mean whose interval overlaps that of the highest mean."
@@ -125,11 +129,11 @@ def score_table(
         "the interval overlaps that of the highest mean (a caution, not a test). Below: the "
         "interval is below that of the highest mean. Dash: unknown."
     )
-    return Table("scores", caption, header, rows, frozenset(bold))
+    return Table("scores", caption, header, rows, frozenset(bold), "Scores with absolute metrics")
 
 
 def _cells(scores: Mapping[str, Score], label: str) -> list[str]:
     if label not in scores:
         return ["-", "-", "-"]
     score = scores[label]
-    return [f"{score.mean:.3f}", interval(score.interval), standing(scores, label)]
+    return [number(score.mean), interval(score.interval), standing(scores, label)]

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarl_hyper.report.output.text import interval
-from benchmarl_hyper.report.reading.results import Results, read
+from benchmarl_hyper.report.output.text import interval, number, printable
+from benchmarl_hyper.report.reading.results import read
+from benchmarl_hyper.report.reading.run import Results
 from benchmarl_hyper.report.statistics.estimators import MIN_SEEDS
 from benchmarl_hyper.report.statistics.scores import (
     Groups,
@@ -19,6 +20,8 @@ from benchmarl_hyper.report.statistics.scores import (
 )
 from benchmarl_hyper.terminal import table
 
+MOST_DROPPED = 20
+
 
 def summary(folders: Sequence[Path]) -> str:
     """Return a table for a terminal, with a line per task and label and per file not used.
@@ -29,10 +32,11 @@ def summary(folders: Sequence[Path]) -> str:
     Raises:
         ValueError: if ``results.read`` refuses the folders.
     """
-    return _summary(read(folders))
+    return summary_of(read(folders))
 
 
-def _summary(results: Results) -> str:
+def summary_of(results: Results) -> str:
+    """Return the table of results that were read."""
     groups = grouped(results.runs)
     final, absolute = final_scores(groups), absolute_scores(groups)
     header = ["task", "label", "seeds", "final return", "95% interval", "range"]
@@ -45,7 +49,11 @@ def _summary(results: Results) -> str:
         "Final return: return of the last evaluation, mean over seeds. "
         f"No interval for fewer than {MIN_SEEDS} seeds."
     )
-    dropped = [f"Dropped {path}: {reason}" for path, reason in results.dropped]
+    dropped = [
+        printable(f"Dropped {one.place}: {one.reason}") for one in results.dropped[:MOST_DROPPED]
+    ]
+    if (more := len(results.dropped) - MOST_DROPPED) > 0:
+        dropped.append(f"Dropped {more:,} more; the report's tables/dropped.csv lists all.")
     lines = [table([header + ["absolute metric"] * bool(absolute), *rows]), "", note, *dropped]
     return "\n".join(lines)
 
@@ -53,7 +61,7 @@ def _summary(results: Results) -> str:
 def _cells(score: Score) -> list[str]:
     return [
         str(len(score.seeds)),
-        f"{score.mean:.3f}",
+        number(score.mean),
         interval(score.interval),
         interval((score.seeds.min(), score.seeds.max())),
     ]
@@ -61,7 +69,7 @@ def _cells(score: Score) -> list[str]:
 
 def _absolute(scores: Mapping[str, Mapping[str, Score]], task: str, label: str) -> str:
     score = scores.get(task, {}).get(label)
-    return "-" if score is None else f"{score.mean:.3f}"
+    return "-" if score is None else number(score.mean)
 
 
 def headline(results: Results, groups: Groups) -> dict[str, Any]:
@@ -86,7 +94,7 @@ def _glance(task: str, scores: Mapping[str, Score]) -> dict[str, Any]:
     for label in scores:
         by_standing.setdefault(standing(scores, label), []).append(label)
     best = by_standing["highest"][0]
-    return {"task": task, "best": best, "mean": scores[best].mean, **_rest(by_standing)}
+    return {"task": task, "best": best, "mean": number(scores[best].mean), **_rest(by_standing)}
 
 
 def _rest(by_standing: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from benchmarl_hyper.report.statistics.scores import Band, Groups, common_frames
 
 STATISTICS = {"IQM": iqm, "mean": mean, "median": median, "optimality gap": optimality_gap}
 THRESHOLDS = np.linspace(0, 1, 51)
+# With more labels, pairs are not compared: nobody reads so many, and their number is quadratic
+MOST_COMPARED = 20
 # Number of resamples for what is computed at many points or for many pairs
 FEWER = 2_000
 
@@ -41,7 +43,7 @@ class Aggregates:
         statistics: estimates by the name of the statistic and by label.
         profiles: the performance profile of each label.
         improvement: for each pair of labels, the probability that a run of the first label has a
-            higher score than a run of the second.
+            higher score than a run of the second; empty if there are more than 20 labels.
         efficiency: the IQM during training by label; empty if a task has fewer than two evaluations
             that all of its runs have.
         efficiency_axis: what the horizontal axis of ``efficiency`` shows.
@@ -74,7 +76,8 @@ def complete(groups: Groups) -> tuple[list[str], list[str], list[str]]:
         The tasks, the labels, and notes on what is left out.
     """
     names = {task: frozenset(labels) for task, labels in groups.items()}
-    candidates = {a & b for a in names.values() for b in names.values()}
+    sets = set(names.values())
+    candidates = {a & b for a in sets for b in sets}
     candidates.add(frozenset.intersection(*names.values()))
 
     def size(labels: frozenset[str]) -> tuple[bool, int, int]:
@@ -180,6 +183,8 @@ def _profiles(
 def _improvement(
     scores: Mapping[str, Sequence[np.ndarray]], generator: np.random.Generator
 ) -> dict[tuple[str, str], Estimate]:
+    if len(scores) > MOST_COMPARED:
+        return {}
     return {
         (x, y): improvement_estimate(scores[x], scores[y], generator, FEWER)
         for x, y in combinations(scores, 2)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarl_hyper.report.reading.diagnostics import Key, Recording
+from benchmarl_hyper.report.reading.run import Key
 from benchmarl_hyper.report.statistics.scores import Band, Groups, Score, band, score
 
 
-def scalar_curves(
-    groups: Groups, recordings: Mapping[Path, Recording]
-) -> dict[tuple[str, Key], dict[str, Band]]:
+def scalar_curves(groups: Groups) -> dict[tuple[str, Key], dict[str, Band]]:
     """Return curves of means over seeds with intervals, by task and quantity and then by label.
 
     A curve has the frames at which all runs of the label have a finite value. Runs that did not
@@ -23,9 +19,9 @@ def scalar_curves(
     lines: dict[tuple[str, Key], dict[str, Band]] = {}
     for task, labels in groups.items():
         for label, runs in labels.items():
-            recorded = [recordings[run.folder] for run in runs if run.folder in recordings]
-            for key in dict.fromkeys(key for one in recorded for key in one.scalars):
-                values = [one.scalars[key] for one in recorded if key in one.scalars]
+            recorded = [run.recording.scalars for run in runs if run.recording]
+            for key in dict.fromkeys(key for one in recorded for key in one):
+                values = [one[key] for one in recorded if key in one]
                 frames = sorted(
                     set.intersection(*({f for f in v if np.isfinite(v[f])} for v in values))
                 )
@@ -42,15 +38,13 @@ class Summary(NamedTuple):
     mean: Score
 
 
-def scalar_summaries(
-    groups: Groups, recordings: Mapping[Path, Recording]
-) -> dict[tuple[str, str, Key], Summary]:
+def scalar_summaries(groups: Groups) -> dict[tuple[str, str, Key], Summary]:
     """Summarise runs that have a finite value of a quantity, by task, label and quantity."""
     found: dict[tuple[str, str, Key], list[np.ndarray]] = {}
     for task, labels in groups.items():
         for label, runs in labels.items():
             for run in runs:
-                scalars = recordings[run.folder].scalars if run.folder in recordings else {}
+                scalars = run.recording.scalars if run.recording else {}
                 for key, by_frames in scalars.items():
                     values = np.array([by_frames[frames] for frames in sorted(by_frames)])
                     values = values[np.isfinite(values)]
@@ -62,9 +56,7 @@ def scalar_summaries(
     }
 
 
-def last_matrices(
-    groups: Groups, recordings: Mapping[Path, Recording]
-) -> dict[tuple[str, Key], dict[str, np.ndarray]]:
+def last_matrices(groups: Groups) -> dict[tuple[str, Key], dict[str, np.ndarray]]:
     """Return the last matrix of each label's first seed, by task and quantity and then by label.
 
     The first seed is the first one with a recording. Agents take different roles in different
@@ -73,9 +65,7 @@ def last_matrices(
     last: dict[tuple[str, Key], dict[str, np.ndarray]] = {}
     for task, labels in groups.items():
         for label, runs in labels.items():
-            first = next((run for run in runs if run.folder in recordings), None)
-            if first is None:
-                continue
-            for key, matrices in recordings[first.folder].matrices.items():
-                last.setdefault((task, key), {})[label] = matrices[max(matrices)]
+            first = next((run.recording for run in runs if run.recording), None)
+            for key, matrix in first.matrices.items() if first else ():
+                last.setdefault((task, key), {})[label] = matrix
     return last

@@ -12,13 +12,15 @@ seeds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
 from scipy import stats
 
 MIN_SEEDS = 3
+AT_ONCE = 1_000  # resamples
 
 Scores: TypeAlias = Sequence[np.ndarray]
 Value: TypeAlias = np.float64 | np.ndarray
@@ -43,11 +45,14 @@ class Bounds(NamedTuple):
     given: bool
 
 
-def mean_interval(scores: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+def mean_interval(
+    scores: Sequence[float] | np.ndarray, level: float = 0.95
+) -> tuple[Any, Any] | None:
     """Return Student's t interval of the mean.
 
     Args:
-        scores: one score per seed, independent of each other.
+        scores: one score per seed, independent of each other, or ``[seeds, ...]`` for an interval
+            at each of the other entries.
         level: the coverage of the interval.
 
     Returns:
@@ -55,9 +60,14 @@ def mean_interval(scores: Sequence[float], level: float = 0.95) -> tuple[float, 
     """
     if len(scores) < MIN_SEEDS:
         return None
-    mean, error = float(np.mean(scores)), float(np.std(scores, ddof=1) / len(scores) ** 0.5)
-    half = error * float(stats.t.ppf((1 + level) / 2, df=len(scores) - 1))
+    mean, error = np.mean(scores, axis=0), np.std(scores, axis=0, ddof=1) / len(scores) ** 0.5
+    half = error * _quantile(level, len(scores))
     return mean - half, mean + half
+
+
+@cache
+def _quantile(level: float, n: int) -> float:
+    return float(stats.t.ppf((1 + level) / 2, df=n - 1))
 
 
 def _finite(scores: np.ndarray, name: object) -> np.ndarray:
@@ -121,6 +131,8 @@ def iqm(scores: Scores) -> Value:
     entries = np.lcm.reduce(seeds)  # per task
     total, cut = entries * len(tasks), entries * len(tasks) // 4
     pool = np.concatenate(tasks, axis=-1)
+    if len({*seeds}) == 1:
+        return np.sort(pool, axis=-1)[..., cut : total - cut].mean(axis=-1)
     order = np.argsort(pool, axis=-1)
     last = np.cumsum(np.repeat(entries // seeds, seeds)[order], axis=-1)
     kept = np.diff(np.clip(last, cut, total - cut), axis=-1, prepend=cut)
@@ -164,9 +176,14 @@ def stratified_bootstrap(
         return Estimate(value, None)
     runs = [generator.integers(n, size=(n_resamples, n)) for n in seeds]
     leading = tasks[0].shape[:-1]
-    draws = [  # one entry at a time, since all at once would fill the memory
-        statistic([task[entry][run] for task, run in zip(tasks, runs, strict=True)])
-        for entry in np.ndindex(leading)
+
+    def drawn(entry: tuple[int, ...], part: slice) -> Value:
+        return statistic([task[entry][run[part]] for task, run in zip(tasks, runs, strict=True)])
+
+    # One entry and some resamples at a time, since all at once would fill the memory
+    parts = [slice(start, start + AT_ONCE) for start in range(0, n_resamples, AT_ONCE)]
+    draws = [
+        np.concatenate([drawn(entry, part) for part in parts]) for entry in np.ndindex(leading)
     ]
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=-1)
     return Estimate(value, (low.reshape(leading)[()], high.reshape(leading)[()]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarl_hyper.report.reading.results import Run
+from benchmarl_hyper.report.reading.run import Run
 from benchmarl_hyper.report.statistics.scores import Groups, Score, score
 
 

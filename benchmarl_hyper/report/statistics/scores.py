@@ -7,8 +7,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from benchmarl_hyper.report.reading.results import Run
-from benchmarl_hyper.report.statistics.estimators import MIN_SEEDS, mean_interval
+from benchmarl_hyper.report.reading.run import Run
+from benchmarl_hyper.report.statistics.estimators import mean_interval
 
 Groups: TypeAlias = Mapping[str, Mapping[str, Sequence[Run]]]
 
@@ -110,9 +110,8 @@ def curves(runs: Iterable[Run], frames: Sequence[int], metric: str = "return") -
 def band(x: Sequence[float], values: np.ndarray) -> Band:
     """Return the mean over seeds of ``[seeds, points]``, with pointwise Student's t intervals."""
     n, mean = len(values), values.mean(axis=0)
-    if n < MIN_SEEDS:
-        return Band(np.array(x), mean, None, None, n)
-    low, high = np.array([mean_interval(point) for point in values.T]).T
+    ends = mean_interval(values)
+    low, high = (None, None) if ends is None else ends
     return Band(np.array(x), mean, low, high, n)
 
 

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from benchmarl_hyper.report.output import figures
+from benchmarl_hyper.report.output import figures, images
 from benchmarl_hyper.report.output import matrix_figures as matrices
 from benchmarl_hyper.report.output.figures import Dots, Panel
 from benchmarl_hyper.report.output.matrix_figures import Map
@@ -31,6 +31,11 @@ def test_many_labels_are_told_apart():
     assert len({(look.colour, look.line) for look in looks.values()}) == 20
 
 
+def test_a_figure_of_many_labels_is_no_larger_than_an_image_can_be():
+    figure, _ = figures.grid(24, height=0.27 * 5_000, columns=3)
+    assert figure.get_figheight() <= figures.TALLEST + 1
+
+
 def test_labels_keep_their_colour_and_n_is_stated():
     figure = figures.curve_figure([panel(), panel("other", seeds=4, b=0.0)], LOOKS)
     assert legend(figure) == ["a (n = 3)", "b (n = 3 to 4)"]
@@ -50,7 +55,7 @@ def test_without_an_interval_there_is_no_shade():
 def test_figures_of_any_number_of_panels_are_saved(n):
     figure = figures.curve_figure([panel()] * n, LOOKS)
     assert len(figure.axes) == n
-    assert figures.png(figure).startswith(b"\x89PNG")
+    assert images.png(figure).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(("n", "columns"), [(4, 2), (6, 3), (8, 4)])
@@ -72,8 +77,8 @@ def test_long_titles_stay_inside_the_figure(n):
 @pytest.mark.slow
 def test_the_same_data_give_the_same_pdf():
     figure = figures.curve_figure([panel()], LOOKS)
-    assert figures.pdf(figure) == figures.pdf(figure)
-    assert figures.pdf(figure).startswith(b"%PDF")
+    assert images.pdf(figure) == images.pdf(figure)
+    assert images.pdf(figure).startswith(b"%PDF")
 
 
 def test_rows_of_dots_stay_in_place_where_a_label_is_missing():
@@ -85,7 +90,7 @@ def test_rows_of_dots_stay_in_place_where_a_label_is_missing():
     left, right = figure.axes
     assert [text.get_text() for text in left.get_yticklabels()] == ["a", "b"]
     assert [line.get_ydata()[0] for line in right.lines if len(line.get_ydata())] == [1]
-    assert figures.png(figure)
+    assert images.png(figure)
 
 
 def test_bars_are_as_long_as_intervals():
@@ -108,7 +113,7 @@ def test_improvement_of_the_reverse_pair_is_the_rest():
 def test_matrices_of_agents(agents):
     maps = [Map("a", np.eye(agents)), Map("b", np.full((agents, agents), np.nan))]
     figure = matrices.map_figure(maps, (0, 1), "viridis", "distance")
-    assert figures.png(figure)
+    assert images.png(figure)
     assert figure.axes[-1].get_ylabel() == "distance"
     points = [Map("a", np.zeros((agents, 2))), Map("b", np.zeros((agents, 1)))]
     assert len(matrices.scatter_figure(points).axes[0].texts) == agents

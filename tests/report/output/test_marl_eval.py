@@ -40,8 +40,8 @@ def test_ragged_results_become_equal_and_say_what_is_left_out(tmp_path):
     data, notes = exported(tmp_path)
     assert notes == [
         "ippo_fups, which has no runs on some tasks of a",
-        "runs on a beyond the first 1 per task and label",
-        "evaluations on a beyond 2 per run",
+        "runs on a beyond 1 run per task and label",
+        "evaluations on a beyond 2 points per run",
     ]
     (run,) = data["a"]["x"]["ippo_nops"].values()
     assert [run[f"step_{i}"]["step_count"] for i in range(2)] == [100, 400]
@@ -53,6 +53,15 @@ def test_an_environment_without_common_evaluations_is_left_out(tmp_path):
     data, notes = exported(tmp_path)
     assert data == {}
     assert "a task has no evaluation that all of its runs share" in notes[0]
+
+
+def test_numbers_have_the_digits_of_float32(tmp_path):
+    own_run(tmp_path, returns=[[0.10000000149011612, 1 / 3]])
+    data, _ = exported(tmp_path)
+    assert data["vmas"]["navigation"]["ippo_nops"]["seed_0"]["step_0"]["return"] == [
+        0.100000001,
+        0.333333333,
+    ]
 
 
 def test_commas_are_not_in_labels(tmp_path):

@@ -1,5 +1,8 @@
 import csv
 import io
+import re
+
+import pytest
 
 from benchmarl_hyper.report.output.tables import (
     Table,
@@ -88,3 +91,60 @@ def test_intervals_apart_from_0():
         "few": score([5, 5]),
     }
     assert [label for label in scores if apart_from_0(scores, label)] == ["above", "below"]
+
+
+FORMULAS = [
+    "=1+1",
+    "+cmd",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    " =1",
+    "\uff1d1",
+    "-cmd|' /C calc'!A0",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_spreadsheet_computes_no_cell(text):
+    ((header,), (cell,)) = csv.reader(io.StringIO(to_csv([text], [[text]])))
+    assert header == cell
+    assert cell.startswith("'")
+
+
+NUMBERS = ["-", "-0.5", "-1,234", "-1e-05", "-inf", "-0.4841 to 4.484", "-2 (-2.5 to -1.5)", "nan"]
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_numbers_stay_numbers(text):
+    assert to_csv(["x"], [[text]]).splitlines()[1].strip('"') == text
+    assert to_csv(["x"], [[-0.5]]) == "x\n-0.5\n"
+
+
+NASTY = "$x_1^2$ \\input{a} 50% #1 & {b} ~ <script>alert(1)</script> [a](b) `c` |d| *e*\nf\x1b[2J"
+
+
+def test_latex_and_markdown_read_only_text():
+    table = Table(NASTY[:3], NASTY, [NASTY], [[NASTY], ["[5cm]"], ["*"]], frozenset({(0, 0)}))
+    latex = to_latex(table).replace(r"\label{tab:$x_}", "")
+    body = latex[latex.index(r"\toprule") :]
+    for command in (r"\input", "<script>", "|d|", "\x1b"):
+        assert command not in latex
+    assert r"\textbackslash{}input\{a\}" in body
+    assert r"\$x\_1\textasciicircum{}2\$" in body
+    assert not re.search(r"\\\\\s*[\[*]", body)  # a row is no option of the line break before it
+    lines = to_markdown(table).splitlines()
+    assert len(lines) == 2 + 3 + 2
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 2 for line in lines[:5])
+    assert not any(re.search(r"(?<!\\)[<`$\[]", line) for line in lines)
+
+
+def test_markdown_leaves_names_as_they_are():
+    table = Table("x", "", ["label"], [["ippo_hypermarl_mlp"], ["_x_"]])
+    assert to_markdown(table).splitlines()[2:4] == ["| ippo_hypermarl_mlp |", r"| \_x\_ |"]
+
+
+def test_huge_numbers_are_written_short():
+    table = overview("x", "", {"t": {"a": score([1e30]), "b": score([-1e99, 0.0, 1e99])}})
+    assert [row[1] for row in table.rows] == ["1e+30", "0 (-2.484e+99 to 2.484e+99)"]

@@ -1,14 +1,13 @@
 import json
+import os
 import re
-import tarfile
+from pathlib import Path
 
 import pytest
-import yaml
 from benchmarl.models import model_config_registry
 from support.benchmarl_requests import ALL_MODELS
 from support.recorded_runs import benchmarl_run, config, own_run, results
 
-from benchmarl_hyper.report.page import write
 from benchmarl_hyper.report.reading.benchmarl_labels import BENCHMARL_MODELS, benchmarl_label
 from benchmarl_hyper.report.reading.results import read
 
@@ -18,7 +17,7 @@ def test_our_run_has_its_label_settings_and_absolute_metric(tmp_path):
     (run,) = read([tmp_path]).runs
     assert (run.task, run.label, run.seed) == ("vmas/navigation", "ippo_nops", "3")
     assert (run.final_return, run.absolute_return) == (1.5, 5.0)
-    assert run.folder == folder
+    assert Path(str(run.place)) == folder
     assert run.settings["experiment"]["lr"] == 0.001
     assert run.record["commit"] == "0123abc"
 
@@ -67,7 +66,7 @@ def test_runs_of_the_host_are_labelled_by_model_and_sharing(tmp_path):
     benchmarl_run(tmp_path / "1", settings=config(model="mlp", shared=False))
     runs = read([tmp_path]).runs
     assert [run.label for run in runs] == ["ippo_mlp_shared", "ippo_mlp_unshared"]
-    assert runs[0].folder == tmp_path / "0"
+    assert Path(str(runs[0].place)).parent == tmp_path / "0"
     assert runs[0].settings["model"]["num_cells"] == [64, 64]
 
 
@@ -139,11 +138,11 @@ def test_unfinished_runs_are_dropped_by_name(tmp_path, record, reason):
     folder = own_run(tmp_path, "fups", **record)
     found = read([tmp_path])
     assert [run.label for run in found.runs] == ["ippo_nops"]
-    ((path, why),) = found.dropped
-    assert path == folder / "run.json"
+    (dropped,) = found.dropped
+    assert Path(str(dropped.place)) == folder / "run.json"
     with pytest.raises(ValueError, match=f"status is {reason}"):
         read([folder])
-    assert "status is" in why
+    assert "status is" in dropped.reason
 
 
 def test_broken_files_are_dropped_by_name_and_do_not_stop_the_others(tmp_path):
@@ -155,8 +154,8 @@ def test_broken_files_are_dropped_by_name_and_do_not_stop_the_others(tmp_path):
     half.write_text('{"vmas": {"navi', encoding="utf-8")
     found = read([tmp_path])
     assert [run.label for run in found.runs] == ["ippo_nops"]
-    assert {path for path, _ in found.dropped} == {broken / "run.json", half}
-    assert all("is not JSON, maybe half-written" in reason for _, reason in found.dropped)
+    assert {str(one.place) for one in found.dropped} == {str(broken / "run.json"), str(half)}
+    assert all("is not JSON, maybe half-written" in one.reason for one in found.dropped)
 
 
 def test_other_reasons_to_drop_a_file(tmp_path):
@@ -182,15 +181,15 @@ def test_other_reasons_to_drop_a_file(tmp_path):
     assert len(found.runs) == 1
     texts = [
         "step_1 has no step_count",
-        "'int' is not iterable|'int' is not a container",
+        "x with seed 0: step_1 has no step_count",
         r"run.json lacks \['label'\]",
         "has no evaluation",
         "must be one results file, found: none",
         r"evaluation at 100 frames has return \[nan\], need one finite value",
         "flow sequence",
     ]
-    for (_, reason), text in zip(found.dropped, texts, strict=True):
-        assert re.search(text, reason)
+    for one, text in zip(found.dropped, texts, strict=True):
+        assert re.search(text, one.reason)
 
 
 def test_nothing_to_report_is_an_error_that_says_where(tmp_path):
@@ -204,12 +203,16 @@ def test_nothing_to_report_is_an_error_that_says_where(tmp_path):
         read([tmp_path])
 
 
-def test_two_runs_with_one_label_are_refused_and_both_named(tmp_path):
+def test_two_runs_with_one_label_are_both_left_out_and_both_named(tmp_path):
     a, b = own_run(tmp_path / "a"), own_run(tmp_path / "b")
     with pytest.raises(ValueError, match="two runs of task vmas/navigation") as error:
         read([tmp_path / "a", tmp_path / "b"])
     for text in (str(a), str(b), "ippo_nops", "seed 0", "another label", "only one of the folders"):
         assert text in str(error.value)
+    own_run(tmp_path / "c", seed=1)
+    found = read([tmp_path])
+    assert [run.seed for run in found.runs] == ["1"]
+    assert found.dropped[0].reason.startswith("two runs of task vmas/navigation")
 
 
 def test_a_failed_run_is_no_twin(tmp_path):
@@ -224,47 +227,40 @@ def test_seeds_are_ordered_as_numbers(tmp_path):
     assert [run.seed for run in read([tmp_path]).runs] == ["0", "9", "10"]
 
 
-def test_a_config_that_is_not_a_mapping_is_no_config(tmp_path):
-    folder = own_run(tmp_path)
-    (folder / "config.yaml").write_text(yaml.safe_dump([1]), encoding="utf-8")
-    assert read([tmp_path]).runs[0].settings == {}
+def test_links_are_not_followed_and_folders_that_cannot_be_read_are_named(tmp_path):
+    own_run(tmp_path / "runs")
+    linked = own_run(tmp_path / "elsewhere", seed=1)
+    (tmp_path / "runs" / "link").symlink_to(linked)
+    (tmp_path / "runs" / "other_link").symlink_to(tmp_path)
+    deep = tmp_path / "runs" / Path(*["x"] * 60)
+    deep.mkdir(parents=True)
+    found = read([tmp_path / "runs"])
+    assert [run.seed for run in found.runs] == ["0"]
+    link, folders = found.dropped
+    assert str(link.place) == str(tmp_path / "runs" / "link")
+    assert link.reason == "it is a link, which a report does not follow; give its run"
+    assert folders.reason == "it lies in more than 50 folders; give it alone"
 
 
-def archive(base, names):
-    with tarfile.open(base / "games.tar.xz", "w:xz") as file:
-        for name in names:
-            file.add(base / "runs" / name, arcname=name)
-    return base / "games.tar.xz"
+def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
+    own_run(tmp_path)
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)  # since root may read everything
+    (dropped,) = read([tmp_path]).dropped
+    assert (dropped.place.inside, dropped.reason) == ("closed", "Permission denied")
 
 
-def test_an_archive_is_read_like_its_folder_and_its_report_goes_there(tmp_path):
-    own_run(tmp_path / "runs" / "games")
-    path = archive(tmp_path, ["games"])
-    for _ in range(2):  # the second time from what is there
-        (run,) = read([path]).runs
-    assert tmp_path / "games" in run.folder.parents
-    (original,) = read([tmp_path / "runs"]).runs
-    assert run.evaluations == original.evaluations
-    assert run.record == original.record
-    assert write([path]) == tmp_path / "games" / "report" / "report.html"
-
-
-def test_an_archive_overwrites_nothing_and_says_so(tmp_path):
-    own_run(tmp_path / "runs" / "games")
-    path = archive(tmp_path, ["games"])
-    own_run(tmp_path / "games", "fups")
-    with pytest.raises(ValueError, match=r"would overwrite .*games, which was not unpacked from"):
-        read([path])
-    (run,) = read([tmp_path / "games"]).runs
-    assert run.label == "ippo_fups"
-
-
-def test_a_file_that_is_no_archive_of_one_folder_is_refused(tmp_path):
-    own_run(tmp_path / "runs" / "games")
-    own_run(tmp_path / "runs" / "other")
-    with pytest.raises(ValueError, match="must hold exactly one folder, games"):
-        read([archive(tmp_path, ["games", "other"])])
-    (tmp_path / "games.tar.xz").write_text("no archive", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"games.tar.xz is not a readable tar archive"):
-        read([tmp_path / "games.tar.xz"])
-    assert not (tmp_path / "games").exists()
+def test_one_bad_run_of_a_merged_file_is_left_out_alone(tmp_path):
+    content = results("vmas/navigation", "x", 0, [[1.0]])
+    content["vmas"]["navigation"]["x"]["seed_1"] = {"step_0": {"step_count": 3, "return": [None]}}
+    (tmp_path / "merged.json").write_text(json.dumps(content), encoding="utf-8")
+    found = read([tmp_path])
+    assert [run.seed for run in found.runs] == ["0"]
+    assert found.dropped[0].reason.startswith("x on vmas/navigation with seed 1: evaluation at 3")

@@ -100,6 +100,6 @@ def test_the_figure_marks_0(tmp_path):
     groups = sweep(tmp_path, {"nops": {0: 1}, "fups": {0: 2}})
     looks = figures.styles(["ippo_fups", "ippo_nops"])
     [picture] = paired_section(groups, looks, "ippo_nops").pictures
-    [axes] = picture.figure.axes
+    [axes] = picture.draw().axes
     assert any(list(line.get_xdata()) == [0, 0] for line in axes.lines)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["ippo_fups"]

@@ -1,27 +1,34 @@
+import json
+
 import numpy as np
 from support.recorded_runs import diagnostic as line
 from support.recorded_runs import groups_of, own_run
 
-from benchmarl_hyper.report.reading.diagnostics import read_all
 from benchmarl_hyper.report.reading.results import read
 from benchmarl_hyper.report.statistics.diagnostics import (
     last_matrices,
     scalar_curves,
     scalar_summaries,
 )
+from benchmarl_hyper.report.statistics.scores import grouped
 
 
-def test_the_last_of_duplicate_lines_counts(tmp_path):
-    lines = [line(100, "snd", value=1.0), line(100, "snd", value=2.0)]
-    lines += [line(100, "snd", matrix=[[1.0]]), line(100, "snd", matrix=[[None]])]
-    own_run(tmp_path, diagnostics=lines)
-    groups = groups_of(tmp_path)
-    recorded, dropped = read_all(read([tmp_path]).runs)
-    assert dropped == []
-    found = scalar_curves(groups, recorded)
-    assert list(found["vmas/navigation", ("agents", "snd")]["ippo_nops"].y) == [2.0]
-    last = last_matrices(groups, recorded)
-    assert np.isnan(last["vmas/navigation", ("agents", "snd")]["ippo_nops"]).all()
+def test_a_later_evaluation_of_the_finished_run_changes_nothing(tmp_path):
+    """It adds to results and diagnostics at the frames of the last evaluation."""
+    lines = [line(100, "snd", value=1.0), line(100, "snd", matrix=[[None]])]
+    again = [line(100, "snd", value=2.0), line(100, "snd", matrix=[[1.0]])]
+    folder = own_run(tmp_path, returns=[[5.0]], diagnostics=lines + again)
+    (file,) = folder.glob("*/*.json")
+    results = json.loads(file.read_text(encoding="utf-8"))
+    steps = results["vmas"]["navigation"]["ippo_nops"]["seed_0"]
+    steps["step_1"] = {"step_count": 100, "agents_return": [7.0], "return": [7.0]}
+    file.write_text(json.dumps(results), encoding="utf-8")
+    found = read([tmp_path])
+    assert found.dropped == []
+    assert found.runs[0].final_return == 5.0
+    groups, where = grouped(found.runs), ("vmas/navigation", ("agents", "snd"))
+    assert list(scalar_curves(groups)[where]["ippo_nops"].y) == [1.0]
+    assert np.isnan(last_matrices(groups)[where]["ippo_nops"]).all()
 
 
 def test_recorded_curves_are_where_all_seeds_are_finite(tmp_path):
@@ -31,8 +38,7 @@ def test_recorded_curves_are_where_all_seeds_are_finite(tmp_path):
         ]
         own_run(tmp_path, "nops", seed, diagnostics=values)
     own_run(tmp_path, "nops", 3)
-    groups = groups_of(tmp_path)
-    found = scalar_curves(groups, read_all(read([tmp_path]).runs)[0])
+    found = scalar_curves(groups_of(tmp_path))
     band = found["vmas/navigation", ("agents", "snd")]["ippo_nops"]
     assert (list(band.x), list(band.y), band.n) == ([100], [101.0], 3)
 
@@ -43,7 +49,7 @@ def test_a_quantity_is_its_last_finite_value_and_the_mean_of_all(tmp_path):
         own_run(tmp_path, "nops", seed, diagnostics=values)
     own_run(tmp_path, "nops", 4, diagnostics=[line(100, "snd", value=None)])
     own_run(tmp_path, "nops", 5)
-    found = scalar_summaries(groups_of(tmp_path), read_all(read([tmp_path]).runs)[0])
+    found = scalar_summaries(groups_of(tmp_path))
     ((where, both),) = found.items()
     assert where == ("vmas/navigation", "ippo_nops", ("agents", "snd"))
     assert list(both.last.seeds) == [3.0, 1.0, 5.0, 7.0]
@@ -55,5 +61,5 @@ def test_matrices_are_the_last_of_the_first_seed(tmp_path):
     for seed in range(2):
         values = [line(f, "snd", matrix=[[f + seed]]) for f in (200, 100)]
         own_run(tmp_path, "nops", seed, diagnostics=values)
-    last = last_matrices(groups_of(tmp_path), read_all(read([tmp_path]).runs)[0])
+    last = last_matrices(groups_of(tmp_path))
     assert last["vmas/navigation", ("agents", "snd")]["ippo_nops"] == 200

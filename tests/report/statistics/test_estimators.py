@@ -2,8 +2,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-from rliable import library, metrics
 from scipy.stats import norm, t
+from support.extras import imported
 
 from benchmarl_hyper.report.statistics.estimators import (
     Bounds,
@@ -20,6 +20,8 @@ from benchmarl_hyper.report.statistics.estimators import (
     sample_efficiency,
     stratified_bootstrap,
 )
+
+library, metrics = (imported(f"rliable.{name}", "test") for name in ("library", "metrics"))
 
 AGGREGATES = [
     (iqm, metrics.aggregate_iqm),
