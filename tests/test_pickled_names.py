@@ -7,10 +7,11 @@ from pathlib import Path
 from benchmarl_hyper.diagnostics.callbacks import callbacks_named
 from benchmarl_hyper.registry import ALGORITHMS, CONFIGS, METHODS
 from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
+from benchmarl_hyper.running.checkpoint_state import StateCallback
 from benchmarl_hyper.running.one_run import ProgressCallback
 from benchmarl_hyper.running.recording import ResultsCallback
 from benchmarl_hyper.running.run_folder import RunFolder
-from benchmarl_hyper.tasks import TASKS
+from benchmarl_hyper.tasks.families import TASKS
 
 PINNED = {
     "algorithms.happo.algorithm.HappoConfig",
@@ -39,6 +40,7 @@ PINNED = {
     "models.seps.callback.SepsCallback",
     "models.seps.model.SepsConfig",
     "running.absolute_metric.AbsoluteMetricCallback",
+    "running.checkpoint_state.StateCallback",
     "running.one_run.ProgressCallback",
     "running.recording.ResultsCallback",
     "running.run_folder.RunFolder",
@@ -56,6 +58,7 @@ def everything():
         yield config.get_from_yaml()
     yield from (task.get_task() for task in TASKS)
     yield from callbacks_named("all")
+    yield StateCallback()
     yield ProgressCallback(RunFolder(Path("runs")))
     yield ResultsCallback("ippo_nops")
     yield AbsoluteMetricCallback()

@@ -7,6 +7,7 @@ Its docstring says on which day it can be deleted, and a test fails on that day.
 from __future__ import annotations
 
 from benchmarl_hyper.patches.ensemble_initialisation import wrap_ensembles
+from benchmarl_hyper.patches.logged_settings import wrap_logged_settings
 from benchmarl_hyper.patches.optimizer_steps import wrap_optimizer_steps
 from benchmarl_hyper.patches.rollouts import wrap_rollouts
 
@@ -14,5 +15,6 @@ from benchmarl_hyper.patches.rollouts import wrap_rollouts
 def install() -> None:
     """Make all changes; a second call has no effect."""
     wrap_ensembles()
+    wrap_logged_settings()
     wrap_optimizer_steps()
     wrap_rollouts()

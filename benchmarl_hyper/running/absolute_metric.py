@@ -11,6 +11,7 @@ from tensordict import TensorDictBase
 from torch import Tensor
 
 from benchmarl_hyper.running.callbacks import EndCallback
+from benchmarl_hyper.running.environment_state import environment_state, load_environment_state
 from benchmarl_hyper.running.episodes import fresh_episodes, info_metrics, return_metrics
 from benchmarl_hyper.running.experiment import derived_seed
 from benchmarl_hyper.running.recording import ResultsWriter
@@ -28,8 +29,8 @@ class AbsoluteMetricCallback(EndCallback):
     biased upwards.
 
     Attributes:
-        best: the mean ``return`` of the best evaluation, its ``frames`` and the state of its
-            ``policy``; None before the first evaluation.
+        best: the mean ``return`` of the best evaluation, its ``frames``, and the states of its
+            ``policy`` and of its ``environment``'s transforms; None before the first evaluation.
     """
 
     not_pickled: ClassVar = {"best": None}
@@ -43,33 +44,45 @@ class AbsoluteMetricCallback(EndCallback):
         run = self.experiment
         score = return_metrics(rollouts, run.group_map)["return"].mean().item()
         if not math.isnan(score) and (self.best is None or score > self.best["return"]):
-            self.best = {"return": score, "frames": run.total_frames, "policy": _state(run.policy)}
+            self.best = {
+                "return": score,
+                "frames": run.total_frames,
+                "policy": _state(run.policy),
+                "environment": environment_state(run.test_env),
+            }
 
     def on_training_end(self) -> None:
         """Write the absolute metric to the run's results."""
         writer = self.experiment.logger.json_writer
         if self.best is not None and isinstance(writer, ResultsWriter):
-            writer.write_absolute(self.measure(self.best["policy"]))
+            best = self.best.get("environment")  # older checkpoints do not have it
+            writer.write_absolute(self.measure(self.best["policy"], best))
 
-    def measure(self, policy: dict[str, Any]) -> dict[str, Tensor]:
+    def measure(
+        self, policy: dict[str, Any], environment: dict[str, Any] | None = None
+    ) -> dict[str, Tensor]:
         """Return the metrics of fresh episodes of a policy, by name, each ``[episodes]``.
 
         The experiment is left as it was.
 
         Args:
             policy: state dict of the policy.
+            environment: state of the environment's transforms; None for the current one.
         """
         run = self.experiment
-        last = _state(run.policy)
+        last = _state(run.policy), environment_state(run.test_env)
         run.policy.load_state_dict(policy)
         try:
+            if environment is not None:
+                load_environment_state(run.test_env, environment)
             with local_seed():
                 parts = [
                     return_metrics(episodes, run.group_map) | info_metrics(episodes)
                     for episodes in fresh_episodes(run, TIMES, derived_seed(run.seed, PURPOSE))
                 ]
         finally:
-            run.policy.load_state_dict(last)
+            run.policy.load_state_dict(last[0])
+            load_environment_state(run.test_env, last[1])
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def on_state_dict(self, state_dict: dict[str, Any]) -> None:

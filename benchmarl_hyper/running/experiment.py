@@ -3,56 +3,91 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections import OrderedDict
+from dataclasses import replace
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
-import torch
-from benchmarl.experiment import Experiment
+from benchmarl.experiment import Callback, Experiment, ExperimentConfig
 from benchmarl.utils import seed_everything
 
-from benchmarl_hyper.run_files import CHECKPOINTS
+from benchmarl_hyper.run_files import CHECKPOINTS, PICKLED
 from benchmarl_hyper.running.callbacks import EndCallback
-from benchmarl_hyper.running.checkpoints import checkpoints_in
+from benchmarl_hyper.running.checkpoint_files import CheckpointWriter
+from benchmarl_hyper.running.checkpoint_state import StateCallback
+from benchmarl_hyper.running.closing import close_loggers, close_parts
+from benchmarl_hyper.running.disk_space import check_disk_space
+from benchmarl_hyper.running.redaction import redacted
+from benchmarl_hyper.running.rewind import position
 
 
 class ResumableExperiment(Experiment):
     """An experiment that continues from its checkpoints as if it had not been stopped.
 
     BenchMARL's checkpoints hold networks and buffers. Checkpoints of this class also hold the
-    optimisers, and are written as a whole. Each begins a *segment*: random numbers are drawn from
-    ``(seed, iteration)``, and environments start new episodes. Whether a run passes through a
-    checkpoint or is loaded from it, what follows is therefore the same. Without checkpoints, the
-    experiment equals BenchMARL's, number by number.
+    optimisers and the state of environments' transforms, they hold only the written rows of
+    buffers, and they are written as a whole and read back. After every ``checkpoint_interval``
+    frames, a *segment* begins: random numbers are drawn from ``(seed, iteration)``, and
+    environments start new episodes. Whether a run passes through a checkpoint or is loaded from it,
+    what follows is therefore the same. Which of these checkpoints are written does not change the
+    numbers either. Without checkpoints, the experiment equals BenchMARL's, number by number.
 
     Three kinds of run continue, but not identically: runs with ``collect_with_grad``, off-policy
     runs with ``exclude_buffer_from_checkpoint``, and runs whose environments draw from generators
     that cannot be seeded.
 
     There is an evaluation after the last frame, even where ``evaluation_interval`` would miss it.
+
+    Args:
+        *args: arguments of BenchMARL's experiment.
+        checkpoint_share: largest share of the run's time that writing checkpoints may take, above
+            0. A checkpoint is skipped if the last one was written too short a time ago; the last
+            one of a run is always written. With 1, none is skipped.
+        **kwargs: more arguments of BenchMARL's experiment.
+
+    Raises:
+        ValueError: if settings do not fit together, or if ``restore_file`` does not fit them.
     """
 
+    config: ExperimentConfig
     _in_training = False
 
-    def state_dict(self) -> OrderedDict:
-        """Return BenchMARL's state dict, with the state of the optimisers added."""
-        state = super().state_dict()
-        state["optimizers"] = {
-            group: {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
-            for group, optimizers in self.optimizers.items()
-        }
-        return state
+    def __init__(self, *args: Any, checkpoint_share: float = 1, **kwargs: Any):
+        self.checkpoint_share = checkpoint_share
+        try:
+            super().__init__(*args, **kwargs)
+        except BaseException:
+            close_parts(self)
+            raise
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a checkpoint.
+    def _setup(self) -> None:
+        state = StateCallback()
+        state.experiment = self
+        self.callbacks: list[Callback] = [*self.callbacks, state]
+        super()._setup()
 
-        BenchMARL's own checkpoints have no state of the optimisers, which then start afresh.
-        """
-        super().load_state_dict(state_dict)
-        for group, optimizers in state_dict.get("optimizers", {}).items():
-            for name, state in optimizers.items():
-                self.optimizers[group][name].load_state_dict(state)
+    def _setup_name(self) -> None:
+        config = self.config
+        extra = redacted(config.wandb_extra_kwargs)
+        self.config = replace(config, wandb_extra_kwargs=extra)  # which is pickled here
+        try:
+            super()._setup_name()
+        finally:
+            self.config = config
+        keep = self.config.keep_checkpoints_num
+        folder = self.folder_name / CHECKPOINTS
+        self._checkpoints = CheckpointWriter(folder, keep, self.checkpoint_share)
+        self._folder_id = self.folder_name.stat().st_ino
+
+    def _setup_logger(self) -> None:
+        super()._setup_logger()
+        log = self.logger.log
+
+        def checked(*args: Any, **kwargs: Any) -> None:
+            self._check_folder()  # the logger of CSV files would make a new one
+            log(*args, **kwargs)
+
+        self.logger.log = checked
 
     def _perform_checks(self) -> None:
         super()._perform_checks()
@@ -66,19 +101,39 @@ class ResumableExperiment(Experiment):
                 "example model@critic_model=layers/hypermarl_mlp"
             )
 
+    def _load_experiment(self) -> Experiment:
+        try:
+            return super()._load_experiment()
+        except (RuntimeError, KeyError, ValueError, TypeError, UnpicklingError) as error:
+            raise ValueError(
+                f"the checkpoint {self.config.restore_file} does not fit this run ({error!r}); it "
+                "was written with other settings, or with other versions of torch, torchrl, "
+                "BenchMARL or this package. Use the ones that the folder of the run names, or "
+                "move the checkpoint away, and the run starts again"
+            ) from error
+
     def close(self) -> None:
-        """Evaluate and measure what is due at the end of training, then close the environments."""
+        """Evaluate and measure what is due at the end of training, then close all that is open."""
         last = self.n_iters_performed == self.config.get_max_n_iters(self.on_policy)
         if self._in_training and last:
             self._in_training = False
             self._end_training()
-        super().close()
+        try:
+            super().close()
+        finally:
+            close_loggers(self)
 
     def _collection_loop(self) -> None:
+        if self.config.checkpoint_interval:
+            check_disk_space(self)
         if self.n_iters_performed:
             self._begin_segment()
         self._in_training = True
         super()._collection_loop()
+
+    def _evaluation_loop(self) -> None:
+        self._check_folder()
+        super()._evaluation_loop()
 
     def _end_training(self) -> None:
         if self.config.evaluation and not self._evaluated():
@@ -92,16 +147,31 @@ class ResumableExperiment(Experiment):
         return first or self.total_frames % self.config.evaluation_interval == 0
 
     def _save_experiment(self) -> None:
-        folder = self.folder_name / CHECKPOINTS
-        folder.mkdir(exist_ok=True)
-        file = folder / f"checkpoint_{self.total_frames}.pt"
-        unfinished = file.with_suffix(".tmp")
-        torch.save(self.state_dict(), unfinished)
-        os.replace(unfinished, file)
-        if self.config.keep_checkpoints_num is not None:
-            for old in checkpoints_in(folder)[: -self.config.keep_checkpoints_num]:
-                old.unlink()
+        self._check_folder()
+        due = self._is_last_checkpoint() or self._checkpoints.is_due()
+        if due and self._checkpoints.frames != self.total_frames:  # checkpoint_at_end comes again
+            self._checkpoints.write(self._whole_state, self.total_frames)
         self._begin_segment()
+
+    def _whole_state(self) -> dict[str, Any]:
+        return {**self.state_dict(), "files": position(self.folder_name)}
+
+    def _is_last_checkpoint(self) -> bool:
+        left = self.config.get_max_n_frames(self.on_policy) - self.total_frames
+        return left <= 0 or left < self.config.checkpoint_interval
+
+    def _check_folder(self) -> None:
+        """Raise an error if the folder was removed or renamed, so that nothing is lost unseen."""
+        try:
+            same = self.folder_name.stat().st_ino == self._folder_id
+        except OSError:
+            same = False
+        if not same or not (self.folder_name / PICKLED).exists():  # a new folder may get the number
+            raise FileNotFoundError(
+                f"the folder {self.folder_name} was removed, renamed or replaced while its run was "
+                "writing to it, so the run has stopped. Move the folder back, and the same command "
+                "continues from the last checkpoint; without it, the run starts again"
+            )
 
     def _begin_segment(self) -> None:
         seed = derived_seed(self.seed, self.n_iters_performed)

@@ -109,7 +109,7 @@ class Rates(Callback):
 def rates(run):
     """Of each iteration, in which they are all the same."""
     run.run()
-    (recorder,) = run.callbacks
+    recorder = run.callbacks[0]
     steps = torch.tensor(recorder.seen).reshape(-1, 4, 2)  # passes x minibatches, two optimisers
     assert (steps == steps[:, :1, :1]).all()
     return steps[:, 0, 0].tolist()
@@ -153,10 +153,10 @@ def test_recurrent_models_train(choice, tmp_path):
     assert not any(map(torch.equal, before, after))
 
 
-def test_an_unknown_normalisation_is_refused(tmp_path):
+def test_an_unknown_normalisation_is_refused():
     message = "must be one of none, joint, per_agent, got 'each'"
     with pytest.raises(ValueError, match=message):
-        run_with(tmp_path, paper("ippo", normalize_advantage="each"))
+        paper("ippo", normalize_advantage="each")
 
 
 @pytest.mark.parametrize("name", CONFIGS)

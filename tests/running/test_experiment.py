@@ -1,82 +1,25 @@
+import shutil
 from dataclasses import replace
 
 import pytest
-import torch
 from benchmarl.experiment import Callback, Experiment
 from benchmarl.models import model_config_registry
 from support.benchmarl_requests import config_of
 from support.experiments import ALGORITHMS, TASKS, experiment
-from torch import Tensor
+from support.resuming import (
+    Interruption,
+    assert_same,
+    assert_small,
+    final_state,
+    flat,
+    interrupted_and_resumed,
+    resumable,
+)
 
 from benchmarl_hyper import DicoCallback, KaleidoscopeCallback, SepsCallback
 from benchmarl_hyper.running.callbacks import EndCallback
-from benchmarl_hyper.running.checkpoints import checkpoints_in
+from benchmarl_hyper.running.checkpoint_files import checkpoints_in
 from benchmarl_hyper.running.experiment import ResumableExperiment, derived_seed
-
-
-def flat(value, prefix=()):
-    """Tensors and numbers of a nested state by their path."""
-    if isinstance(value, dict):
-        for key, part in value.items():
-            yield from flat(part, (*prefix, key))
-    elif isinstance(value, (list, tuple)):
-        for i, part in enumerate(value):
-            yield from flat(part, (*prefix, i))
-    elif hasattr(value, "state_dict") and not isinstance(value, Tensor):
-        yield from flat(value.state_dict(), prefix)
-    else:
-        yield prefix, value
-
-
-# Times, the numbers of episodes, and where a tensor is, which tensordict does not always store
-NOT_COMPARED = {"total_time", "traj_ids", "__device"}
-
-
-def final_state(run):
-    """What a finished run's checkpoint holds, but for times, and for the unused rows of buffers."""
-    state = torch.load(checkpoints_in(run.folder_name / "checkpoints")[-1])
-    rows = {f"buffer_{g}": len(buffer) for g, buffer in run.replay_buffers.items()}
-    return {
-        path: value[: rows[path[0]]] if "_storage" in path and isinstance(value, Tensor) else value
-        for path, value in flat(state)
-        if path[-1] not in NOT_COMPARED
-    }
-
-
-def assert_same(actual, expected):
-    assert actual.keys() == expected.keys()
-    for key, value in expected.items():
-        if isinstance(value, Tensor):
-            torch.testing.assert_close(actual[key], value, rtol=0, atol=0, equal_nan=True, msg=key)
-        else:
-            assert actual[key] == value, key
-
-
-def resumable(folder, model="hypermarl_mlp", **changes):
-    folder.mkdir(exist_ok=True)
-    return experiment(
-        folder,
-        model,
-        kind=ResumableExperiment,
-        **{"max_n_iters": 4, "checkpoint_interval": 16, "lr": 1e-3, **changes},
-    )
-
-
-class Interruption(Callback):
-    """Stops a run in its third iteration, after the checkpoint of the second."""
-
-    def on_train_end(self, training_td, group):
-        if self.experiment.n_iters_performed == 2:
-            raise KeyboardInterrupt
-
-
-def interrupted_and_resumed(folder, callbacks=list, **settings):
-    with pytest.raises(KeyboardInterrupt):
-        resumable(folder, callbacks=[*callbacks(), Interruption()], **settings).run()
-    (checkpoint,) = folder.glob("*/checkpoints/checkpoint_16.pt")
-    again = resumable(folder, callbacks=callbacks(), **settings, restore_file=str(checkpoint))
-    again.run()
-    return again
 
 
 @pytest.mark.slow
@@ -89,6 +32,7 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(tmp_path, algorithm, cont
     whole.run()
     resumed = interrupted_and_resumed(tmp_path / "parts", **settings)
     assert_same(final_state(resumed), final_state(whole))
+    assert_small(whole)
 
 
 def test_a_resumed_run_equals_one_that_was_not_stopped_also_off_vmas(tmp_path):
@@ -160,33 +104,6 @@ def test_a_checkpoint_of_benchmarl_continues(tmp_path):
     assert again.n_iters_performed == 4
 
 
-@pytest.mark.parametrize(("keep", "kept"), [(None, [8, 16, 24, 32]), (1, [32]), (2, [24, 32])])
-def test_old_checkpoints_go_when_the_new_one_is_whole(tmp_path, keep, kept):
-    run = resumable(tmp_path, "nops", checkpoint_interval=8, keep_checkpoints_num=keep)
-    run.run()
-    folder = run.folder_name / "checkpoints"
-    assert [path.name for path in checkpoints_in(folder)] == [f"checkpoint_{n}.pt" for n in kept]
-    assert len(list(folder.iterdir())) == len(kept)
-
-
-def test_a_checkpoint_that_could_not_be_written_leaves_the_last_one(tmp_path, monkeypatch):
-    run = resumable(tmp_path, "nops", checkpoint_interval=0, keep_checkpoints_num=1)
-    run._save_experiment()
-    (checkpoint,) = checkpoints_in(run.folder_name / "checkpoints")
-    whole = checkpoint.read_bytes()
-
-    def broken(state, path):
-        path.write_bytes(b"half")
-        raise OSError("no space left")
-
-    monkeypatch.setattr(torch, "save", broken)
-    with pytest.raises(OSError, match="no space left"):
-        run._save_experiment()
-    assert checkpoints_in(checkpoint.parent) == [checkpoint]
-    assert checkpoint.read_bytes() == whole
-    run.close()
-
-
 class Ends(EndCallback):
     def __init__(self):
         super().__init__()
@@ -224,3 +141,43 @@ def test_seeds_are_derived_from_seed_and_purpose():
     assert len(seeds) == 400
     assert max(seeds) < 2**31
     assert derived_seed(1, 2) == derived_seed(1, 2)
+
+
+class Moves(Callback):
+    """Does something to the folder of its run, in the second iteration."""
+
+    def __init__(self, move):
+        super().__init__()
+        self.move = move
+
+    def on_train_end(self, training_td, group):
+        if self.experiment.n_iters_performed == 1:
+            self.move(self.experiment.folder_name)
+
+
+def removed(folder):
+    shutil.rmtree(folder)
+
+
+def renamed(folder):
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def replaced(folder):
+    renamed(folder)
+    folder.mkdir()
+    (folder / "config.pkl").write_bytes(b"")
+
+
+@pytest.mark.parametrize("move", [removed, renamed, replaced])
+@pytest.mark.parametrize(
+    "next_write", [{}, {"evaluation_interval": 80}, {"evaluation": False, "checkpoint_interval": 0}]
+)
+def test_a_run_notices_when_its_folder_is_gone(tmp_path, move, next_write):
+    settings = {"checkpoint_interval": 8, "callbacks": [Moves(move)], **next_write}
+    run = resumable(tmp_path, "nops", **settings)
+    with pytest.raises(FileNotFoundError, match=r"was removed, renamed or replaced while its run"):
+        run.run()
+    assert run.n_iters_performed in (1, 2)
+    left = [file.name for file in run.folder_name.glob("*")]
+    assert left == (["config.pkl"] if move is replaced else [])
