@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarl import hydra_config
 from benchmarl.benchmark import Benchmark
 from benchmarl.experiment import Experiment
 from benchmarl.models.common import ModelConfig
@@ -20,7 +20,9 @@ from omegaconf import DictConfig
 from benchmarl_hyper.registry import method_callbacks
 from benchmarl_hyper.run_files import flat
 from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
+from benchmarl_hyper.running.checks.command_line import files_in_the_way
 from benchmarl_hyper.running.experiment import ResumableExperiment
+from benchmarl_hyper.running.parts import model_from
 from benchmarl_hyper.running.recording import ResultsCallback
 
 
@@ -63,8 +65,9 @@ class VariantBenchmark(Benchmark):
             none.
 
     Raises:
-        ValueError: if a variant is unknown (the message lists the known ones), or if it sets
-            something besides models, flags and a method.
+        ValueError: if a variant is unknown (the message lists the known ones), if it sets
+            something besides models, flags and a method, or if two of the algorithms, tasks,
+            seeds or variants have one name, since their results would have one label.
     """
 
     def __init__(
@@ -79,6 +82,9 @@ class VariantBenchmark(Benchmark):
         variants: Sequence[str],
         config_dir: str | Path | None = None,
     ):
+        _refuse_twins("algorithm_configs", [_algorithm(config) for config in algorithm_configs])
+        _refuse_twins("tasks", [f"{task.env_name()}/{task.name}".lower() for task in tasks])
+        _refuse_twins("variants", variants)
         self.variants = {name: load_variant(name, config_dir) for name in variants}
         super().__init__(
             algorithm_configs, model_config, tasks, seeds, experiment_config, critic_model_config
@@ -100,7 +106,7 @@ class VariantBenchmark(Benchmark):
     def _experiment(self, algorithm: Any, task: Any, seed: int, name: str) -> Experiment:
         variant = self.variants[name]
         flags = {key: value for key, value in variant.flags.items() if hasattr(algorithm, key)}
-        label = f"{algorithm.associated_class().__name__.lower()}_{name}"
+        label = f"{_algorithm(algorithm)}_{name}"
         return ResumableExperiment(
             task=task,
             algorithm_config=replace(algorithm, **flags),
@@ -113,6 +119,18 @@ class VariantBenchmark(Benchmark):
                 AbsoluteMetricCallback(),
                 *method_callbacks(variant.method),
             ],
+        )
+
+
+def _algorithm(config: Any) -> str:
+    return config.associated_class().__name__.lower()
+
+
+def _refuse_twins(argument: str, names: Sequence[str]) -> None:
+    if twins := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(
+            f"{argument} has more than one '{twins[0]}', and their results would share a label; "
+            "make a benchmark with a save_folder of its own for each of them"
         )
 
 
@@ -141,8 +159,8 @@ def load_variant(name: str, config_dir: str | Path | None = None) -> Variant:
                 "own arguments; set it there, or run the variant from the command line"
             )
     return Variant(
-        model=hydra_config.load_model_config_from_hydra(cfg.model),
-        critic_model=hydra_config.load_model_config_from_hydra(cfg.critic_model),
+        model=model_from(cfg.model, "model"),
+        critic_model=model_from(cfg.critic_model, "critic_model"),
         flags=cfg.sharing,
         method=cfg.get("method"),
     )
@@ -174,14 +192,15 @@ def _composed(variant: str, config_dir: str | Path | None) -> DictConfig:
 
     Hydra's global state is put back, for applications that use Hydra themselves.
     """
-    places = ["pkg://benchmarl.conf"]
-    if config_dir is not None:
-        places.append(f"file://{Path(config_dir).absolute()}")
     choices = [f"variant={variant}", "algorithm=ippo", "task=vmas/balance"]
+    if config_dir is not None:
+        if problems := list(files_in_the_way(Path(config_dir))):
+            raise ValueError("\n".join(problems))
+        choices.append(f"hydra.searchpath=[file://{Path(config_dir).absolute()}]")
     running = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
         with initialize_config_module("benchmarl_hyper.conf", version_base=None):
-            return compose("run", [*choices, f"hydra.searchpath=[{','.join(places)}]"])
+            return compose("run", choices)
     finally:
         GlobalHydra.instance().hydra = running

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import field, fields, make_dataclass
-from typing import Any, get_type_hints
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from benchmarl.algorithms import algorithm_config_registry
 from benchmarl.algorithms.common import AlgorithmConfig
 from benchmarl.environments import task_config_registry
 from benchmarl.models import model_config_registry
-from benchmarl.models.common import ModelConfig
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
-from torch import nn
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from benchmarl_hyper import patches
 from benchmarl_hyper.algorithms.happo.algorithm import HappoConfig
 from benchmarl_hyper.algorithms.paper_ppo import IppoPaperConfig, MappoPaperConfig
+from benchmarl_hyper.conf_files import explained
+from benchmarl_hyper.diagnostics.callbacks import callbacks_named
 from benchmarl_hyper.models.common.generated_mlp import GeneratedMlpConfig
 from benchmarl_hyper.models.common.method_callback import MethodCallback
 from benchmarl_hyper.models.dico.callback import DicoCallback
@@ -35,8 +35,10 @@ from benchmarl_hyper.models.kaleidoscope.model import KaleidoscopeConfig
 from benchmarl_hyper.models.nops import NopsConfig, NopsGruConfig
 from benchmarl_hyper.models.seps.callback import SepsCallback
 from benchmarl_hyper.models.seps.model import SepsConfig
-from benchmarl_hyper.tasks import TASKS
+from benchmarl_hyper.running.checks import preflight
+from benchmarl_hyper.running.plugins import import_installed_plugins
 from benchmarl_hyper.tasks.base import FamilyTask
+from benchmarl_hyper.tasks.families import TASKS
 
 CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
     FupsConfig,
@@ -66,14 +68,12 @@ ALGORITHMS: dict[str, type[AlgorithmConfig]] = {
     "mappo_paper": MappoPaperConfig,
 }
 
-# Types of our fields that OmegaConf does not know, and the types of their values in YAML.
-_YAML_TYPES: dict[Any, Any] = {Sequence[int]: list[int], type[nn.Module]: str}
-
 
 def register() -> None:
     """Register all of our models, tasks, algorithms and methods with BenchMARL and Hydra.
 
-    It also installs our patches. Repeated calls are harmless.
+    It also installs our patches, and imports the plugins of installed packages. Repeated calls are
+    harmless.
 
     Raises:
         ValueError: if another package has registered one of the names.
@@ -87,6 +87,9 @@ def register() -> None:
         register_algorithm(name, algorithm)
     for callback in METHODS.values():
         register_method(callback)
+    if named_problems not in preflight.CHECKS:
+        preflight.CHECKS.append(named_problems)
+    import_installed_plugins()
 
 
 def register_model(config: type[GeneratedMlpConfig]) -> None:
@@ -107,11 +110,9 @@ def register_model(config: type[GeneratedMlpConfig]) -> None:
             f"model '{name}' is already registered as {known.__module__}.{known.__qualname__}; "
             "remove one of the two packages, or rename its model"
         )
-    hints = get_type_hints(config)
-    types = {"name": str} | {f.name: hints[f.name] for f in fields(config)}
-    schema = _schema(config.__name__, types)
+    schema, provider = config.yaml_schema(), "benchmarl_hyper"
     for group in ("model", "model/layers"):
-        ConfigStore.instance().store(f"{name}_config", schema, group, provider="benchmarl_hyper")
+        ConfigStore.instance().store(f"{name}_config", schema, group, provider=provider)
 
 
 def register_task(task: FamilyTask) -> None:
@@ -162,27 +163,23 @@ def register_algorithm(name: str, config: type[AlgorithmConfig]) -> None:
 
 
 def register_method(callback: type[MethodCallback]) -> None:
-    """Add the schema of a method's values, ``<name>_method``, to Hydra's configuration groups.
+    """Make a method known, and add its schema, ``<name>_method``, to Hydra's groups.
 
     Args:
         callback: the callback class of the method. The values are the arguments of its constructor.
-    """
-    schema = _schema(callback.__name__, {"name": str} | get_type_hints(callback.__init__))
-    name = f"{callback.method()}_method"
-    ConfigStore.instance().store(name, schema, "method", provider="benchmarl_hyper")
-
-
-def model_config(name: str) -> type[ModelConfig]:
-    """Return the config class of a model by its name in BenchMARL's registry.
 
     Raises:
-        ValueError: if the name is unknown; the message lists the known ones.
+        ValueError: if another class has the name.
     """
-    if name not in model_config_registry:
+    name = callback.method()
+    known = METHODS.setdefault(name, callback)
+    if known is not callback:
         raise ValueError(
-            f"unknown model '{name}'; the known ones are {', '.join(sorted(model_config_registry))}"
+            f"method '{name}' is already registered as {known.__module__}.{known.__qualname__}; "
+            "remove one of the two packages, or rename its method"
         )
-    return model_config_registry[name]
+    schema, provider = callback.yaml_schema(), "benchmarl_hyper"
+    ConfigStore.instance().store(f"{name}_method", schema, "method", provider=provider)
 
 
 def method_callbacks(method: Mapping[str, Any] | None) -> list[MethodCallback]:
@@ -195,24 +192,33 @@ def method_callbacks(method: Mapping[str, Any] | None) -> list[MethodCallback]:
         A list with the callback; empty for a variant without a method.
 
     Raises:
-        ValueError: if the name of the method is unknown; the message lists the known ones.
+        ValueError: if the name of the method is unknown (the message lists the known ones), or if a
+            key or value is wrong.
     """
     if method is None:
         return []
-    name, values = method["name"], {key: x for key, x in method.items() if key != "name"}
+    name = method.get("name")
     if name not in METHODS:
         raise ValueError(f"unknown method '{name}'; the known ones are {', '.join(METHODS)}")
-    return [METHODS[name](**values)]
+    schema = METHODS[name].yaml_schema()
+    try:
+        typed = OmegaConf.merge(OmegaConf.structured(schema), method)
+        values = OmegaConf.to_container(typed, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ValueError(f"method ({name}): {explained(error, schema)}") from error
+    return [METHODS[name](**{k: x for k, x in cast(dict, values).items() if k != "name"})]
 
 
-def _schema(name: str, types: Mapping[str, Any]) -> type:
-    """Make the dataclass that types a YAML file, from the types of its keys."""
-    schema = make_dataclass(
-        f"{name}Schema",
-        [(key, _YAML_TYPES.get(hint, hint), field(default=MISSING)) for key, hint in types.items()],
-    )
-    # A worker process unpickles the schema by its name in this module. To find it there, it imports
-    # the package, which registers the models.
-    schema.__module__ = __name__
-    globals()[schema.__name__] = schema
-    return schema
+def named_problems(cfg: DictConfig) -> Iterator[str]:
+    """Yield what is wrong with the method and the callbacks that a configuration names.
+
+    Args:
+        cfg: the composed configuration, without Hydra's part.
+    """
+    names = cfg.get("callbacks")
+    try:
+        method_callbacks(cfg.get("method"))
+        if names == "all" or OmegaConf.is_list(names):
+            callbacks_named(names)
+    except ValueError as error:
+        yield str(error)

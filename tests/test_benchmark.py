@@ -10,6 +10,7 @@ from benchmarl.models import MlpConfig
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from support.experiments import experiment_config, one_group
+from support.extras import needs
 from torch import nn
 
 from benchmarl_hyper import (
@@ -118,7 +119,11 @@ SOON = {"seps": {"pretraining_frames": 8}}
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "callback"),
-    [("seps", SepsCallback), ("kaleidoscope", KaleidoscopeCallback), ("dico", DicoCallback)],
+    [
+        pytest.param("seps", SepsCallback, marks=needs("seps")),
+        ("kaleidoscope", KaleidoscopeCallback),
+        ("dico", DicoCallback),
+    ],
 )
 def test_methods_come_with_their_callbacks(name, callback, tmp_path):
     own_variant(tmp_path, "mine", f"defaults: [{name}, _self_]\nmethod: {SOON.get(name, {})}\n")
@@ -154,3 +159,23 @@ def test_variants_that_set_more_are_refused(tmp_path):
 def test_unknown_variants_are_refused_before_anything_runs(tmp_path):
     with pytest.raises(ValueError, match="unknown variant 'nosp'; the known ones are dico, fups"):
         benchmark(tmp_path, ["nosp"])
+
+
+@pytest.mark.parametrize(
+    ("twins", "message"),
+    [
+        ({"algorithms": (IppoConfig, IppoConfig)}, "algorithm_configs has more than one 'ippo'"),
+        ({"tasks": 2}, "tasks has more than one 'vmas/navigation'"),
+        ({"variants": ["nops", "fups", "nops"]}, "variants has more than one 'nops'"),
+    ],
+)
+def test_results_that_would_share_a_label_are_refused_before_anything_runs(
+    tmp_path, twins, message
+):
+    tasks = [one_group(), three_agents()][: twins.pop("tasks", 1)]
+    arguments = {"variants": ["nops"], "algorithms": (IppoConfig,), **twins}
+    algorithms = [algorithm.get_from_yaml() for algorithm in arguments["algorithms"]]
+    with pytest.raises(ValueError, match=f"{message}.*save_folder of its own"):
+        VariantBenchmark(
+            algorithms, MLP, tasks, {0}, experiment_config(tmp_path), variants=arguments["variants"]
+        )

@@ -12,6 +12,7 @@ from support.benchmarl_requests import ALL_MODELS
 import benchmarl_hyper
 from benchmarl_hyper import registry
 from benchmarl_hyper.conf_files import CONF
+from benchmarl_hyper.models.common.method_callback import MethodCallback
 
 
 def shipped(variant):
@@ -63,12 +64,30 @@ def test_a_taken_name_is_refused(monkeypatch):
     assert model_config_registry["nops"] is OtherConfig
 
 
-def test_unknown_names_are_answered_with_the_known_ones():
-    assert registry.model_config("mlp") is MlpConfig
+def test_a_taken_name_of_a_method_is_refused():
+    other = type("SepsCallback", (MethodCallback,), {})
     with pytest.raises(
-        ValueError, match=r"unknown model 'nosp'.*fups, fups_gru, fups_id.*mlp, nops"
+        ValueError, match=r"method 'seps' is already registered as .*callback\.Seps"
     ):
-        registry.model_config("nosp")
+        registry.register_method(other)
+    assert registry.METHODS["seps"] is benchmarl_hyper.registry.SepsCallback
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ({"name": "seps", "lr": "quick"}, r"method \(seps\): key 'lr': Value 'quick'"),
+        (
+            {"name": "seps", "epoch": 1},
+            r"method \(seps\): key 'epoch' is unknown; did you mean 'epo",
+        ),
+        ({"name": "seps"}, r"method \(seps\): key '.*': Missing mandatory value"),
+        ({"lr": 1}, "unknown method 'None'; the known ones are seps"),
+    ],
+)
+def test_values_of_methods_are_checked(method, message):
+    with pytest.raises(ValueError, match=message):
+        registry.method_callbacks(method)
 
 
 def test_values_of_a_file_replace_the_shipped_ones(tmp_path):
@@ -81,7 +100,7 @@ def test_values_of_a_file_replace_the_shipped_ones(tmp_path):
     assert config.get_from_yaml(str(file)).embedding_dim == 9
     assert config.get_from_yaml(str(file)).num_cells == config.get_from_yaml().num_cells
     file.write_text("name: hypermarl_mlp\nembeding_dim: 9\n", encoding="utf-8")
-    with pytest.raises(TypeError, match="embeding_dim"):
+    with pytest.raises(ValueError, match=r"wide.yaml: key 'embeding_dim' is unknown; did you mean"):
         config.get_from_yaml(str(file))
 
 

@@ -11,7 +11,7 @@ from tensordict import TensorDictBase
 from tensordict.nn import TensorDictModule
 from torchrl.objectives import ClipPPOLoss
 
-from benchmarl_hyper.conf_files import CONF
+from benchmarl_hyper.conf_files import CONF, typed_values
 
 # The dimensions of advantages [*batch, n, 1] whose entries are normalised separately. "joint" names
 # the last one, which has a single entry, because torchrl warns if no dimension is named.
@@ -29,17 +29,9 @@ class PaperPpo(Algorithm):
         anneal_lr: whether learning rates fall from iteration to iteration, to zero at the end.
         **kwargs: the arguments of :class:`benchmarl.algorithms.Ippo` or
             :class:`benchmarl.algorithms.Mappo`.
-
-    Raises:
-        ValueError: if ``normalize_advantage`` is unknown.
     """
 
     def __init__(self, normalize_advantage: str, clip_value: bool, anneal_lr: bool, **kwargs: Any):
-        if normalize_advantage not in KEPT_APART:
-            raise ValueError(
-                f"algorithm.normalize_advantage must be one of {', '.join(KEPT_APART)}, got "
-                f"{normalize_advantage!r}"
-            )
         super().__init__(**kwargs)
         self.normalize_advantage = normalize_advantage
         self.clip_value = clip_value
@@ -83,21 +75,36 @@ class MappoPaper(PaperPpo, Mappo):
 
 @dataclass
 class PaperPpoConfig(AlgorithmConfig):
-    """The fields that :class:`PaperPpo` adds to the configurations of IPPO and MAPPO."""
+    """The fields that :class:`PaperPpo` adds to the configurations of IPPO and MAPPO.
+
+    Raises:
+        ValueError: if ``normalize_advantage`` is unknown.
+    """
 
     normalize_advantage: str = MISSING  # type: ignore[assignment]
     clip_value: bool = MISSING  # type: ignore[assignment]
     anneal_lr: bool = MISSING  # type: ignore[assignment]
 
+    def __post_init__(self) -> None:
+        if self.normalize_advantage not in KEPT_APART:
+            raise ValueError(
+                f"algorithm.normalize_advantage must be one of {', '.join(KEPT_APART)}, got "
+                f"{self.normalize_advantage!r}"
+            )
+
     @classmethod
     def get_from_yaml(cls, path: str | None = None):
-        """Load the shipped values, or those of a YAML file.
+        """Load the shipped values, overridden by those of a YAML file.
 
         Args:
-            path: a YAML file that has every key; None for the shipped values.
+            path: a YAML file with any of the keys; None for the shipped values alone.
+
+        Raises:
+            ValueError: if a key is unknown, or if a value does not have its type; the message names
+                the file and the key.
         """
         name = cls.associated_class().__name__.removesuffix("Paper").lower()
-        return super().get_from_yaml(path or str(CONF / "algorithm" / f"{name}_paper.yaml"))
+        return cls(**typed_values(cls, CONF / "algorithm" / f"{name}_paper.yaml", path))
 
 
 @dataclass

@@ -14,7 +14,7 @@ from benchmarl.utils import DEVICE_TYPING
 from torchrl.data import Composite
 from torchrl.envs import EnvBase
 
-from benchmarl_hyper.conf_files import CONF, read_yaml
+from benchmarl_hyper.conf_files import CONF, typed_values
 from benchmarl_hyper.tasks.team_env import GROUP, TeamEnv
 
 
@@ -32,6 +32,7 @@ class FamilyClass(TaskClass):
     """
 
     family: ClassVar[str]  # also the name of the folder with the family's YAML files
+    conf: ClassVar[Path] = CONF  # the folder that has the shipped values in task/<family>
     extra: ClassVar[str]  # the extra of this package that installs ``modules``
     modules: ClassVar[tuple[str, ...]] = ()
     config_type: ClassVar[type]  # set it where one dataclass types all tasks of the family
@@ -170,9 +171,25 @@ class FamilyTask(Task):
 
     def get_task(self, config: dict[str, Any] | None = None) -> FamilyClass:
         """Return the task with the shipped values, overridden by those of ``config``."""
-        shipped = read_yaml(CONF / "task" / self.env_name() / f"{self.name.lower()}.yaml")
-        return self.associated_class()(self.name, {**shipped, **(config or {})})
+        return self.associated_class()(self.name, {**self._values(), **(config or {})})
 
     def get_from_yaml(self, path: str | None = None) -> FamilyClass:
-        """Return the task with the shipped values, overridden by those of a YAML file."""
-        return self.get_task(read_yaml(Path(path)) if path is not None else None)
+        """Return the task with the shipped values, overridden by those of a YAML file.
+
+        Args:
+            path: a YAML file with any of the keys; None for the shipped values alone.
+
+        Raises:
+            ValueError: if a key is unknown, or if a value does not have its type or is refused; the
+                message names the file and the key.
+        """
+        values = self._values(path)
+        try:
+            return self.get_task(values)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    def _values(self, path: str | None = None) -> dict[str, Any]:
+        task_class = self.associated_class()
+        shipped = task_class.conf / "task" / self.env_name() / f"{self.name.lower()}.yaml"
+        return typed_values(task_class.config_class(self.name), shipped, path)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, get_type_hints
 
 import torch
-from benchmarl.models.common import Model, ModelConfig, parse_model_config
+from benchmarl.models.common import Model, ModelConfig
 from tensordict import TensorDict, TensorDictBase
 from torch import Tensor, nn
 
-from benchmarl_hyper.conf_files import CONF, read_yaml
+from benchmarl_hyper.conf_files import CONF, typed_values, yaml_schema
 from benchmarl_hyper.models.common.rollout_cache import once
+from benchmarl_hyper.running.parts import module_class
 from benchmarl_hyper.weights.initialisation import HIDDEN_GAIN, SCHEMES, LayerSpec, layer_specs
 from benchmarl_hyper.weights.layers import Layer, target_mlp
 
@@ -75,6 +77,7 @@ class GeneratedMlp(Model):
         self.num_feature_dims = num_feature_dims  # before super(), which checks inputs
         super().__init__(**kwargs)
         self.read_keys = list(self.in_keys)
+        self.weight_dtype = torch.get_default_dtype()
         self.sizes = [self._in_features(), *num_cells, self.output_leaf_spec.shape[-1]]
         gain = self._default_gain() if out_gain is None else out_gain
         self.activation = activation_class(**(activation_kwargs or {}))
@@ -132,7 +135,7 @@ class GeneratedMlp(Model):
         return self.input_has_agent_dim and not self.centralised
 
     def joined_inputs(self, tensordict: TensorDictBase) -> Tensor:
-        """Return all inputs as one tensor.
+        """Return all inputs as one tensor, in the dtype of the weights.
 
         Args:
             tensordict: what the model is called with.
@@ -143,7 +146,7 @@ class GeneratedMlp(Model):
         inputs = [tensordict.get(key) for key in self.read_keys]
         if self.num_feature_dims > 1:
             inputs = [x.flatten(-self.num_feature_dims) for x in inputs]
-        x = inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=-1)
+        x = (inputs[0] if len(inputs) == 1 else torch.cat(inputs, -1)).to(self.weight_dtype)
         return x.flatten(-2) if self.input_has_agent_dim and self.centralised else x
 
     def _run_agents(self, x: Tensor, own_inputs: bool) -> Tensor:
@@ -211,6 +214,8 @@ class GeneratedMlpConfig(ModelConfig):
             although ``init`` does not use it.
     """
 
+    conf: ClassVar[Path] = CONF  # the folder that has the shipped values in model/layers
+
     num_cells: Sequence[int]
     activation_class: type[nn.Module]
     activation_kwargs: dict[str, Any] | None
@@ -240,11 +245,41 @@ class GeneratedMlpConfig(ModelConfig):
 
         Args:
             path: a YAML file with any of the keys; None for the shipped values alone.
+
+        Raises:
+            ValueError: if a key is unknown, if a value does not have its type, or if the file is
+                for another model; the message names the file and the key.
         """
-        values = read_yaml(CONF / "model" / "layers" / f"{cls.model_name()}.yaml")
-        if path is not None:
-            values |= read_yaml(Path(path))
-        return cls(**parse_model_config(values))
+        shipped = cls.conf / "model" / "layers" / f"{cls.model_name()}.yaml"
+        values = typed_values(cls.yaml_schema(), shipped, path)
+        try:
+            return cls.from_values(values)
+        except ValueError as error:
+            raise ValueError(f"{path or shipped}: {error}") from error
+
+    @classmethod
+    @cache
+    def yaml_schema(cls) -> type:
+        """Return the dataclass that types the model's YAML files: ``name`` and every field."""
+        hints = get_type_hints(cls)
+        types = {"name": str} | {f.name: hints[f.name] for f in fields(cls)}
+        return yaml_schema(cls.__name__, types, cls.__module__)
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]):
+        """Build the configuration from values in the types of its YAML.
+
+        Args:
+            values: ``name``, which must be the model's, and a value for every field.
+
+        Raises:
+            ValueError: if the name is another model's, if a class does not exist, or if a value is
+                refused; the message names the key.
+        """
+        name, *others = (values["name"], *(f.name for f in fields(cls)))
+        if name != cls.model_name():
+            raise ValueError(f"name is '{name}', but these are values of '{cls.model_name()}'")
+        return cls(**{key: module_class(key, values[key]) for key in others})
 
 
 def redraw(parts: nn.Module) -> None:

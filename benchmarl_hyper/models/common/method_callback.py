@@ -6,12 +6,13 @@ add a callback to the run.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from benchmarl.models.common import Model
 
-from benchmarl_hyper.conf_files import CONF, read_yaml
+from benchmarl_hyper.conf_files import CONF, typed_values, yaml_schema
 from benchmarl_hyper.running.callbacks import RunCallback
 
 M = TypeVar("M", bound=Model)
@@ -19,6 +20,8 @@ M = TypeVar("M", bound=Model)
 
 class MethodCallback(RunCallback):
     """A callback whose arguments are typed, and are the keys of ``conf/method/<name>.yaml``."""
+
+    conf: ClassVar[Path] = CONF  # the folder that has the shipped values in method
 
     @classmethod
     def method(cls) -> str:
@@ -32,12 +35,23 @@ class MethodCallback(RunCallback):
         Args:
             path: a YAML file with any of the keys; None for the shipped values alone.
             **changes: values that override both.
+
+        Raises:
+            ValueError: if a key is unknown, if a value does not have its type, or if the file is
+                for another method; the message names the file and the key.
         """
-        values = read_yaml(CONF / "method" / f"{cls.method()}.yaml")
-        if path is not None:
-            values |= read_yaml(Path(path))
-        del values["name"]
+        shipped = cls.conf / "method" / f"{cls.method()}.yaml"
+        values = typed_values(cls.yaml_schema(), shipped, path)
+        if (name := values.pop("name")) != cls.method():
+            raise ValueError(f"{path}: name is '{name}', but these are values of '{cls.method()}'")
         return cls(**values | changes)
+
+    @classmethod
+    @cache
+    def yaml_schema(cls) -> type:
+        """Return the dataclass that types the method's YAML files: ``name`` and the arguments."""
+        hints = {k: hint for k, hint in get_type_hints(cls.__init__).items() if k != "return"}
+        return yaml_schema(cls.__name__, {"name": str} | hints, cls.__module__)
 
     def policy_models(self, kind: type[M]) -> dict[str, M]:
         """Return the method's policy model for each group with more than one agent.
