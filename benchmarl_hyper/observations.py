@@ -7,26 +7,54 @@ that behave differently: a fixed set of observations favours the runs that colle
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
+from benchmarl_hyper.diagnostics.observations import is_recorded, record, save
+from benchmarl_hyper.running.saved_settings import TRUST_HELP
 
-from benchmarl_hyper.diagnostics.observations import record
 
-
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Record observations and write them to a file."""
-    if len(arguments) < 2:
-        raise SystemExit(
-            "usage: python -m benchmarl_hyper.observations FILE CHECKPOINT [CHECKPOINT ...]"
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarl_hyper.observations",
+        description="Record what agents see in finished runs of one task, for snd_observations.",
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="a new file for the observations")
+    parser.add_argument(
+        "checkpoints",
+        metavar="CHECKPOINT",
+        type=Path,
+        nargs="+",
+        help="a run's checkpoint_<frames>.pt",
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite FILE, whatever it is")
+    parser.add_argument("--trust", action="store_true", help=TRUST_HELP)
+    options = parser.parse_args(arguments)
+    try:
+        _check_file(options.file, options.force)
+        steps = record(options.checkpoints, trust=options.trust)
+        save(steps, options.file)
+    except (OSError, ValueError, ImportError) as error:
+        raise SystemExit(f"error: {error}") from error
+    plural = "" if len(steps) == 1 else "s"
+    print(f"wrote {len(steps)} step{plural} of {', '.join(steps.keys())} to {options.file}")
+
+
+def _check_file(file: Path, force: bool) -> None:
+    """Raise an error, before any work is done, if a file cannot or should not be written."""
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {file.parent}; make it, or name another file")
+    if file.is_dir():
+        raise FileExistsError(f"{file} is a folder; name a new file first, then the checkpoints")
+    if file.exists() and not force:
+        what = "has observations already" if is_recorded(file) else "is no file of observations"
+        raise FileExistsError(
+            f"{file} {what}, and is not overwritten; name a new file first, then the checkpoints "
+            "(--force overwrites whatever there is)"
         )
-    file, *checkpoints = map(Path, arguments)
-    steps = record(checkpoints)
-    torch.save(steps.to_dict(), file)
-    print(f"wrote {len(steps)} steps of {', '.join(steps.keys())} to {file}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

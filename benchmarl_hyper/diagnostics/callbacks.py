@@ -11,28 +11,23 @@ from benchmarl.experiment import Callback
 from tensordict import TensorDictBase
 from torch import Tensor
 
+from benchmarl_hyper.diagnostics.fitting import DiagnosticCallback, MisfitError
 from benchmarl_hyper.diagnostics.observations import load
-from benchmarl_hyper.diagnostics.policy_gradients import mean_policy_gradient, policy_gradients
+from benchmarl_hyper.diagnostics.policy_gradients import gradient_measures
 from benchmarl_hyper.diagnostics.policy_outputs import group_distances, policy_keys, thinned
 from benchmarl_hyper.measures.diversity import snd
-from benchmarl_hyper.measures.gradients import (
-    conflict,
-    coordinate_variance,
-    cosine_similarities,
-    minibatch_variance,
-)
-from benchmarl_hyper.running.callbacks import RunCallback
+from benchmarl_hyper.measures.gradients import cosine_similarities
 from benchmarl_hyper.running.recording import log_scalars, record_matrix
 from benchmarl_hyper.weights.embedding import AgentEmbedding
 
 
-class SndCallback(RunCallback):
+class SndCallback(DiagnosticCallback):
     """Log System Neural Diversity (SND) of every group at every evaluation.
 
     Each agent's policy is evaluated on what all agents of its group saw in the evaluation, by
     rolling the observations along the agents. This takes ``n`` forward passes, and works for any
-    decentralised policy. The values that are logged under ``eval/<group>`` depend on the policy,
-    and no name stands for two things:
+    decentralised policy with normal, deterministic or categorical actions. The values that are
+    logged under ``eval/<group>`` depend on the policy, and no name stands for two things:
 
     - ``snd``: the 2-Wasserstein distance between Gaussian policies. ``snd_loc``: the same distance
       between the means alone, also for deterministic policies. Both are measured before squashing.
@@ -89,20 +84,28 @@ class SndCallback(RunCallback):
         if self.fixed is not None:
             steps["_fixed"] = [self.fixed]
         for group, (suffix, batches) in product(run.group_map, steps.items()):
-            policy = run.algorithm.get_policy_for_loss(group)
-            for name, matrix in group_distances(policy, batches, group, run.config.train_device):
-                log_scalars(run, "eval", group, {name + suffix: snd(matrix).item()})
-                record_matrix(run, group, name + suffix, matrix)
+            if group not in self.passed_over:
+                with self.fitting(group):
+                    self._measure(group, suffix, batches)
+
+    def _measure(self, group: str, suffix: str, batches: Sequence[TensorDictBase]) -> None:
+        run = self.experiment
+        policy = run.algorithm.get_policy_for_loss(group)
+        for name, matrix in group_distances(policy, batches, group, run.config.train_device):
+            log_scalars(run, "eval", group, {name + suffix: snd(matrix).item()})
+            record_matrix(run, group, name + suffix, matrix)
 
 
-class GradientCallback(RunCallback):
+class GradientCallback(DiagnosticCallback):
     """Log how the agents' policy gradients interfere, and how they vary, before clipping.
 
     Values are logged under ``train/<group>``, for the first minibatch of some iterations and for
-    algorithms with a policy gradient (PPO, DDPG, SAC). The gradients are those of the policy's loss
-    without entropy bonus, with respect to all parameters of the policy. BenchMARL calls back after
-    the step on a minibatch, so they are taken at the parameters after that step. Where PPO has
-    clipped every sample, gradients are zero and cosines are null.
+    algorithms with a policy gradient (PPO, DDPG, SAC; also A2C, TD3 and REINFORCE, if an algorithm
+    of yours uses torchrl's losses). Other algorithms are passed over, and so is HAPPO, whose agents
+    share nothing and learn one at a time. The gradients are those of the policy's loss without
+    entropy bonus, with respect to all parameters of the policy. BenchMARL calls back after the step
+    on a minibatch, so they are taken at the parameters after that step. Where PPO has clipped every
+    sample, gradients are zero and cosines are null.
 
     - ``gradient_conflict``: the mean cosine over pairs of agents; negative values are conflict.
       ``gradient_conflict_share``: the share of negative pairs. Without sharing, the cosines are 0,
@@ -136,32 +139,20 @@ class GradientCallback(RunCallback):
         if iteration % self.every or self.measured.get(group) == iteration:
             return
         self.measured[group] = iteration
+        if group not in self.passed_over:
+            with self.fitting(group), torch.random.fork_rng(), torch.enable_grad():
+                self._measure(batch, group)
+
+    def _measure(self, batch: TensorDictBase, group: str) -> None:
+        run = self.experiment
         loss, n_agents = run.losses[group], len(run.group_map[group])
-        size = max(len(batch) // self.parts, 1)
-        parts = [part for part in batch.split(size) if len(part) == size]
-        n_parameters = sum(p.numel() for p in loss.parameters())
-        with torch.random.fork_rng(), torch.enable_grad():
-            gradients = policy_gradients(loss, batch, n_agents)
-            if gradients is None:
-                return
-            by_part = torch.stack([mean_policy_gradient(loss, part, n_agents) for part in parts])
-        by_agent, generated = gradients
-        values = {
-            "gradient_variance_coordinates": coordinate_variance(by_agent.mean(0), n_parameters),
-            "gradient_variance_minibatches": minibatch_variance(by_part),
-        }
-        if generated is not None:
-            norms = torch.stack([generated, by_agent.norm(dim=-1)], dim=-1)
-            values["gradient_norm_generated"], values["gradient_norm_parameters"] = norms.mean(0)
-            record_matrix(run, group, "gradient_norms", norms)
-        if n_agents > 1:
-            cosines = cosine_similarities(by_agent)
-            values["gradient_conflict"], values["gradient_conflict_share"] = conflict(cosines)
-            record_matrix(run, group, "gradient_cosine", cosines)
+        values, matrices = gradient_measures(loss, batch, n_agents, self.parts)
+        for name, matrix in matrices.items():
+            record_matrix(run, group, name, matrix)
         log_scalars(run, "train", group, {name: value.item() for name, value in values.items()})
 
 
-class EmbeddingCallback(RunCallback):
+class EmbeddingCallback(DiagnosticCallback):
     """Log how far apart the learned agent embeddings of a policy are, at every evaluation.
 
     ``eval/<group>/embedding_distance`` is the mean cosine distance over pairs of agents. It starts
@@ -169,7 +160,7 @@ class EmbeddingCallback(RunCallback):
     ``diagnostics.jsonl`` in the experiment's folder: these distances, the embeddings, and
     ``embedding_projection``, ``[n, 2]``. The projection is onto the two directions in which the
     embeddings differed most at the first evaluation, so points of different evaluations can be
-    joined by lines. Policies without learned embeddings are skipped.
+    joined by lines. Policies without learned embeddings are passed over.
     """
 
     def __init__(self) -> None:
@@ -179,19 +170,32 @@ class EmbeddingCallback(RunCallback):
     @torch.no_grad()
     def on_evaluation_end(self, rollouts: list[TensorDictBase]) -> None:
         """Measure the embeddings of every group."""
+        for group in self.experiment.group_map:
+            if group not in self.passed_over:
+                with self.fitting(group):
+                    self._measure(group)
+
+    def _measure(self, group: str) -> None:
         run = self.experiment
-        for group in run.group_map:
-            modules = run.algorithm.get_policy_for_loss(group).modules()
-            tables = [m() for m in modules if isinstance(m, AgentEmbedding) and m.learned]
-            if not tables:
-                continue
-            table = tables[-1].cpu()  # in a sequence, the model nearest to the action
-            axes = self.axes.setdefault(group, principal_axes(table))
-            distances = 1 - cosine_similarities(table)
-            log_scalars(run, "eval", group, {"embedding_distance": snd(distances).item()})
-            record_matrix(run, group, "embedding_distance", distances)
-            record_matrix(run, group, "embedding", table)
-            record_matrix(run, group, "embedding_projection", table @ axes)
+        table = self._table(group)
+        axes = self.axes.setdefault(group, principal_axes(table))
+        distances = 1 - cosine_similarities(table)
+        log_scalars(run, "eval", group, {"embedding_distance": snd(distances).item()})
+        record_matrix(run, group, "embedding_distance", distances)
+        record_matrix(run, group, "embedding", table)
+        record_matrix(run, group, "embedding_projection", table @ axes)
+
+    def _table(self, group: str) -> Tensor:
+        """Return the embeddings; in a sequence, those of the model nearest to the action."""
+        run = self.experiment
+        modules = run.algorithm.get_policy_for_loss(group).modules()
+        tables = [m() for m in modules if isinstance(m, AgentEmbedding) and m.learned]
+        of_all = [table for table in tables if len(table) == len(run.group_map[group])]
+        if not of_all:
+            raise MisfitError(
+                f"no model of its policy ({run.model_name}) has learned embeddings of all agents"
+            )
+        return of_all[-1].cpu()
 
     def on_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Add the directions of the projection to a checkpoint."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from benchmarl_hyper.export.formats import WRITERS, missing_packages
 from benchmarl_hyper.export.policies import export
+from benchmarl_hyper.running.saved_settings import TRUST_HELP
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,10 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help=f"one of {', '.join(WRITERS)}; repeat the option for more than one format (default: "
         "all formats whose packages are installed)",
     )
+    parser.add_argument("--trust", action="store_true", help=TRUST_HELP)
     options = parser.parse_args(arguments)
     try:
         files = export(**vars(options))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         raise SystemExit(f"error: {error}") from error
     for file in files:
         print(file)

@@ -84,7 +84,7 @@ def action_rule(policy: Any, action_spec: Any) -> ActionRule:
     Raises:
         ValueError: if the policy has a distribution that BenchMARL's algorithms do not use.
     """
-    last = policy[-1]
+    last = policy[-1] if hasattr(policy, "__getitem__") else policy
     if isinstance(last, QValueModule):
         return ActionRule("argmax", masked=last.action_mask_key is not None)
     kind = last.distribution_class if isinstance(last, ProbabilisticTensorDictModule) else None

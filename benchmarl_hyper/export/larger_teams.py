@@ -18,7 +18,11 @@ TABLE = "embedding.table"  # the end of the names of embeddings
 
 
 def add_agents(
-    experiment: Experiment, checkpoint: str | Path, init: str = "mean", seed: int = 0
+    experiment: Experiment,
+    checkpoint: str | Path,
+    init: str = "mean",
+    seed: int = 0,
+    trust: bool = False,
 ) -> list[str]:
     """Let a new experiment with more agents start from a checkpoint with fewer, in place.
 
@@ -33,18 +37,20 @@ def add_agents(
         checkpoint: a checkpoint that BenchMARL wrote; its run is not changed.
         init: how to make new embeddings: ``mean``, ``nearest`` or ``random``.
         seed: seed of random embeddings.
+        trust: whether to read files of the run that can run any code. Runs of our runner need no
+            trust; see :func:`~benchmarl_hyper.running.saved_settings.settings_of`.
 
     Returns:
         Names of the networks that were not carried over, for example ``agents.critic_network``.
 
     Raises:
         FileNotFoundError: if the checkpoint, or the file with the settings of its run, is missing.
-        ValueError: if ``init`` is unknown, if groups or the sizes of observations or actions
-            differ, if there are fewer agents, or if each agent of the policy has its own weights or
-            a one-hot id.
+        ValueError: if ``init`` is unknown, if reading the run needs trust, if groups or the sizes
+            of observations or actions differ, if there are fewer agents, or if each agent of the
+            policy has its own weights or a one-hot id.
     """
     _check_init(init)
-    with reopened(Path(checkpoint)) as old:
+    with reopened(Path(checkpoint), trust) as old:
         if experiment.group_map.keys() != old.group_map.keys():
             raise ValueError(
                 f"the experiment has groups {sorted(experiment.group_map)}, but the checkpoint has "

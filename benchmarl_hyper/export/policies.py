@@ -9,8 +9,11 @@ is only read, and nothing is overwritten.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import pickle
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -21,7 +24,7 @@ from torch import nn
 from benchmarl_hyper.export.action_rules import ActingAgent, ActionRule, action_rule
 from benchmarl_hyper.export.agent_networks import agent_networks, load_networks, mlp_state_dict
 from benchmarl_hyper.export.formats import WRITERS, missing_packages
-from benchmarl_hyper.running.checkpoints import reopened
+from benchmarl_hyper.running.checkpoints import loaded, reopened
 from benchmarl_hyper.running.experiment_parts import policy_model, policy_name, refresh_collector
 
 MEANING = {
@@ -32,15 +35,20 @@ MEANING = {
 
 
 def export(
-    checkpoint: str | Path, folder: str | Path, formats: Sequence[str] | None = None
+    checkpoint: str | Path,
+    folder: str | Path,
+    formats: Sequence[str] | None = None,
+    trust: bool = False,
 ) -> list[Path]:
-    """Write the policies of all groups to files.
+    """Write the policies of all groups to files: all of them, or, after an error, none.
 
     Args:
         checkpoint: a checkpoint that BenchMARL wrote; its run is not changed.
         folder: a new or empty folder.
         formats: any of ``pt2``, ``safetensors`` and ``onnx``; None for all formats whose packages
             are installed.
+        trust: whether to read files of the run that can run any code. Runs of our runner need no
+            trust; see :func:`~benchmarl_hyper.running.saved_settings.settings_of`.
 
     Returns:
         The files that were written.
@@ -48,17 +56,19 @@ def export(
     Raises:
         FileExistsError: if the folder is not empty.
         FileNotFoundError: if the checkpoint, or the file with the settings of its run, is missing.
-        ValueError: if the file is not a checkpoint, if a policy is not one plain network per agent,
-            if a format is unknown, or if a package that it needs is missing.
+        ValueError: if the file is not a checkpoint, if reading it needs trust, if a policy is not
+            one plain network per agent, if a format is unknown, or if a package that it needs is
+            missing.
     """
     checkpoint, folder = Path(checkpoint), Path(folder)
     formats = _checked(formats)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} is not an empty folder; name a new one")
-    with reopened(checkpoint) as run:
+    with reopened(checkpoint, trust) as run:
         exports = {group: _Group(run, group) for group in run.group_map}
-        for group, exported in exports.items():
-            exported.write(folder / group, formats)
+        with _filled(folder) as part:
+            for group, exported in exports.items():
+                exported.write(part / group, formats)
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
@@ -73,16 +83,46 @@ def load_policies(experiment: Experiment, folder: str | Path) -> None:
         folder: a folder that :func:`export` wrote.
 
     Raises:
-        ValueError: if a policy cannot hold the networks.
+        FileNotFoundError: if the folder has no networks of a group.
+        ValueError: if a file cannot be read, or if a policy cannot hold the networks.
     """
+    states = {group: _networks(Path(folder) / group / "mlp.pt") for group in experiment.losses}
     for group, loss in experiment.losses.items():
-        state = torch.load(Path(folder) / group / "mlp.pt")
         model = policy_model(experiment.algorithm.get_policy_for_loss(group))
-        load_networks(model, state)
+        load_networks(model, states[group])
         parts, name = dict(loss.named_children()), policy_name(loss)
         if f"target_{name}" in parts:
             parts[f"target_{name}"].data.update_(parts[name].data)
     refresh_collector(experiment)
+
+
+def _networks(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"there is no file {file}; give a folder that benchmarl_hyper.export wrote, from a run "
+            "on the same task"
+        )
+    try:
+        return loaded(file, mmap=False)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{file} is not a file of benchmarl_hyper.export: torch cannot load it as tensors alone"
+        ) from error
+
+
+@contextmanager
+def _filled(folder: Path) -> Iterator[Path]:
+    """Yield a new folder, whose entries are in ``folder`` after the block, unless it fails."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        part = Path(temporary, "new")
+        part.mkdir()
+        yield part
+        if not folder.exists():
+            part.rename(folder)
+            return
+        for path in part.iterdir():
+            path.rename(folder / path.name)
 
 
 class _Group:
@@ -143,6 +183,11 @@ def _output(model: Model, rule: ActionRule, scale_mapping: str | None) -> dict[s
             "scale_mapping": scale_mapping,
             "scale_min": 1e-4,
         }
+    if key not in MEANING:
+        raise ValueError(
+            f"no action is known for a policy whose model puts out '{key}'; the known outputs are "
+            f"{', '.join(MEANING)}"
+        )
     return {"meaning": MEANING[key], "size": size}
 
 

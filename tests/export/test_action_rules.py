@@ -87,3 +87,9 @@ def test_an_unknown_distribution_is_refused():
         action_rule([module], None)
     with pytest.raises(ValueError, match="ends in Linear"):
         action_rule([nn.Linear(1, 1)], None)
+
+
+def test_a_policy_of_one_module_is_refused():
+    policy = TensorDictModule(nn.Linear(3, 4), ["observation"], ["action"])
+    with pytest.raises(ValueError, match="a policy that ends in TensorDictModule; the known distr"):
+        action_rule(policy, Bounded(-1, 1, (2, 1)))

@@ -86,7 +86,7 @@ def test_a_team_grows_and_runs(variant, tmp_path):
     run, checkpoint = trained(tmp_path / "old", variant)
     before = contents(run.folder_name)
     new = experiment(tmp_path, variant, task=team_of(M), lr=1e-3)
-    assert add_agents(new, checkpoint, "mean") == []  # the critic of ippo grows, too
+    assert add_agents(new, checkpoint, "mean", trust=True) == []  # the critic of ippo grows, too
     assert contents(run.folder_name) == before
     old_model, model = model_in(run), model_in(new)
     trained_parameters = dict(old_model.named_parameters())
@@ -118,7 +118,7 @@ def test_random_agents_depend_on_the_seed(tmp_path):
     tables = []
     for seed in (0, 0, 1):
         new = experiment(tmp_path, "hypermarl_mlp", task=team_of(M))
-        add_agents(new, checkpoint, "random", seed)
+        add_agents(new, checkpoint, "random", seed, trust=True)
         tables.append(model_in(new).generator.embedding.table.detach())
     assert torch.equal(tables[0], tables[1])
     assert not torch.equal(tables[0], tables[2])
@@ -139,7 +139,7 @@ def test_what_reads_everybody_starts_afresh(algorithm, fresh, tmp_path):
     kind = {"continuous": algorithm not in ("qmix", "iql")}
     run, checkpoint = trained(tmp_path / "old", "hypermarl_mlp", algorithm, **kind)
     new = experiment(tmp_path, "hypermarl_mlp", algorithm, team_of(M), lr=1e-3, **kind)
-    assert add_agents(new, checkpoint, "random") == fresh
+    assert add_agents(new, checkpoint, "random", trust=True) == fresh
     old_state, state = run.losses["agents"].state_dict(), new.losses["agents"].state_dict()
     tables = [key for key in state if key.endswith("embedding.table")]
     carried = [key for key in tables if f"agents.{key.partition('_params')[0]}" not in fresh]
@@ -156,7 +156,7 @@ def test_agents_that_are_all_alike_are_only_more(tmp_path):
     algorithm, model = algorithm_config("ippo", share_param_critic=True), MlpConfig.get_from_yaml()
     run, checkpoint = trained(tmp_path / "old", model, algorithm)
     new = experiment(tmp_path, model, algorithm, team_of(M))
-    assert add_agents(new, checkpoint) == []
+    assert add_agents(new, checkpoint, trust=True) == []
     for one, other in zip(run.policy.parameters(), new.policy.parameters(), strict=True):
         assert torch.equal(one, other)
 
@@ -174,20 +174,20 @@ def test_agents_with_weights_of_their_own_are_refused(variant, name, tmp_path):
     if variant == "fups_id":
         reason = rf"group 'agents' is a {name} and cannot .*\(1, 20, 8\).*now \(1, 23, 8\)"
     with pytest.raises(ValueError, match=reason):
-        add_agents(experiment(tmp_path, variant, task=team_of(M)), checkpoint)
+        add_agents(experiment(tmp_path, variant, task=team_of(M)), checkpoint, trust=True)
 
 
 def test_one_hot_ids_are_refused(tmp_path):
     model = replace(config_of("hypermarl_mlp"), embedding_dim=None)
     _, checkpoint = trained(tmp_path / "old", model)
     with pytest.raises(ValueError, match=r"table is \(2, 2\) in the checkpoint, now \(5, 5\)"):
-        add_agents(experiment(tmp_path, model, task=team_of(M)), checkpoint)
+        add_agents(experiment(tmp_path, model, task=team_of(M)), checkpoint, trust=True)
 
 
 def test_other_models_are_refused(tmp_path):
     _, checkpoint = trained(tmp_path / "old", "fups")
     with pytest.raises(ValueError, match="is absent in the checkpoint, now"):
-        add_agents(experiment(tmp_path, "hypermarl_mlp", task=team_of(M)), checkpoint)
+        add_agents(experiment(tmp_path, "hypermarl_mlp", task=team_of(M)), checkpoint, trust=True)
 
 
 def test_sizes_that_depend_on_the_number_of_agents_are_refused(tmp_path):
@@ -200,19 +200,19 @@ def test_sizes_that_depend_on_the_number_of_agents_are_refused(tmp_path):
     _, checkpoint = trained(tmp_path / "old", model, task=game(2), continuous=False)
     new = experiment(tmp_path, model, task=game(4), continuous=False)
     with pytest.raises(ValueError, match=r"'observation': \(4,\).* with 2 agents.*\(16,\).*with 4"):
-        add_agents(new, checkpoint)
+        add_agents(new, checkpoint, trust=True)
 
 
 def test_other_groups_and_fewer_agents_are_refused(tmp_path):
     _, checkpoint = trained(tmp_path / "old", "hypermarl_mlp", task=team_of(3))
     new = experiment(tmp_path, "hypermarl_mlp", task=team_of(2))
     with pytest.raises(ValueError, match="'agents' has 2 agents, fewer than the 3 of the checkpo"):
-        add_agents(new, checkpoint)
+        add_agents(new, checkpoint, trust=True)
     new = experiment(tmp_path, "hypermarl_mlp", task=two_groups)
     with pytest.raises(
         ValueError, match=r"has groups \['adversary', 'agent'\], but .*\['agents'\]"
     ):
-        add_agents(new, checkpoint)
+        add_agents(new, checkpoint, trust=True)
 
 
 def test_a_refused_experiment_is_as_it_was(tmp_path):
@@ -220,5 +220,5 @@ def test_a_refused_experiment_is_as_it_was(tmp_path):
     new = experiment(tmp_path, "hypermarl_mlp", task=tiny_task)
     before = [parameter.clone() for parameter in new.policy.parameters()]
     with pytest.raises(ValueError, match="absent"):
-        add_agents(new, checkpoint)
+        add_agents(new, checkpoint, trust=True)
     assert all(map(torch.equal, before, new.policy.parameters()))

@@ -3,25 +3,29 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
-import onnxruntime
 import pytest
 import torch
 from benchmarl.models import GruConfig, MlpConfig
-from safetensors.torch import load_file
 from support.benchmarl_requests import MODELS
 from support.experiments import experiment, one_group, two_groups
+from support.extras import imported, needs
 from support.nearness import assert_near
 from support.run_folders import checkpoint_in, contents
 from support.tiny_task import tiny_task
 from torch import nn
 from torchrl.envs.utils import ExplorationType, set_exploration_type
 
-from benchmarl_hyper.export import formats
+from benchmarl_hyper.export import formats, policies
 from benchmarl_hyper.export.__main__ import main
 from benchmarl_hyper.export.action_rules import ActingAgent, ActionRule
 from benchmarl_hyper.export.policies import export, load_policies
 from benchmarl_hyper.running.experiment_parts import policy_model, policy_name
+
+pytestmark = needs("export")
+onnxruntime = imported("onnxruntime", "test")
+load_file = imported("safetensors.torch", "export").load_file
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "run_exported.py"
 NOT_NEEDED = ["benchmarl", "benchmarl_hyper", "torchrl", "tensordict"]
@@ -49,7 +53,7 @@ def run(tmp_path_factory):
 def folder(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "new"
     before = contents(run.folder_name)
-    export(checkpoint_in(run.folder_name), folder)
+    export(checkpoint_in(run.folder_name), folder, trust=True)
     assert contents(run.folder_name) == before
     return folder
 
@@ -156,7 +160,7 @@ def test_agents_run_without_the_packages_that_trained_them(run, folder, kind, ru
 @pytest.mark.parametrize("algorithm", ["ippo", "iql"])
 def test_discrete_actions_of_benchmarls_own_network(algorithm, tmp_path):
     run = trained(tmp_path, mlp(), algorithm, tiny_task, continuous=False)
-    main([str(checkpoint_in(run.folder_name)), str(tmp_path / "out"), "--format", "pt2"])
+    main([str(checkpoint_in(run.folder_name)), str(tmp_path / "out"), "--format", "pt2", "--trust"])
     meaning = {"ippo": "unnormalised log-probabilities", "iql": "values"}[algorithm]
     for group, name, observation, output, action in evaluated(run):
         program = torch.export.load(tmp_path / "out" / group / f"{name}.pt2").module()
@@ -172,7 +176,7 @@ def test_discrete_actions_of_benchmarls_own_network(algorithm, tmp_path):
 @pytest.mark.parametrize("variant", MODELS)
 def test_every_variant_is_exported(variant, tmp_path):
     run = trained(tmp_path, variant, task=tiny_task, max_n_iters=1)
-    export(checkpoint_in(run.folder_name), tmp_path / "out", [])
+    export(checkpoint_in(run.folder_name), tmp_path / "out", [], trust=True)
     state = torch.load(tmp_path / "out" / "agents" / "mlp.pt")
     (model,) = [policy_model(run.algorithm.get_policy_for_loss("agents"))]
     for key, x in model.agent_parameters().items(True, True):
@@ -225,7 +229,7 @@ def test_an_experiment_without_sharing_goes_on(model, run, folder, tmp_path):
 @pytest.mark.parametrize("algorithm", ["iql", "qmix"])
 def test_targets_of_a_policy_follow(algorithm, tmp_path):
     run = trained(tmp_path, "hypermarl_mlp", algorithm, tiny_task, continuous=False)
-    export(checkpoint_in(run.folder_name), tmp_path / "out", [])
+    export(checkpoint_in(run.folder_name), tmp_path / "out", [], trust=True)
     new = experiment(tmp_path, "nops", algorithm, tiny_task, continuous=False)
     load_policies(new, tmp_path / "out")
     loss = new.losses["agents"]
@@ -246,15 +250,22 @@ def test_an_experiment_that_shares_cannot_go_on(folder, tmp_path):
 def test_recurrent_policies_are_refused_before_anything_is_written(tmp_path):
     run = trained(tmp_path, GruConfig.get_from_yaml(), task=tiny_task)
     with pytest.raises(ValueError, match="group 'agents' is a Gru, which is not one plain network"):
-        export(checkpoint_in(run.folder_name), tmp_path / "out")
+        export(checkpoint_in(run.folder_name), tmp_path / "out", trust=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_outputs_of_ones_own_are_refused():
+    """Modules between the network and the distribution are not exported."""
+    model = SimpleNamespace(out_key=("agents", "mu"), output_leaf_spec=torch.zeros(2, 3))
+    with pytest.raises(ValueError, match=r"a policy whose model puts out 'mu'; the known outputs"):
+        policies._output(model, ActionRule("argmax"), None)
 
 
 def test_folders_are_not_overwritten(run, tmp_path):
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     for taken in (tmp_path, tmp_path / "notes.txt"):
         with pytest.raises(FileExistsError, match="is not an empty folder; name a new one"):
-            export(checkpoint_in(run.folder_name), taken)
+            export(checkpoint_in(run.folder_name), taken, trust=True)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
@@ -271,7 +282,7 @@ def test_formats_are_checked(run, tmp_path, monkeypatch):
 
 def test_the_command_says_what_it_wrote_and_left_out(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(formats, "find_spec", lambda package: None)
-    main([str(checkpoint_in(run.folder_name)), str(tmp_path / "out")])
+    main([str(checkpoint_in(run.folder_name)), str(tmp_path / "out"), "--trust"])
     *files, last = capsys.readouterr().out.strip().splitlines()
     written = [line for line in files if line.startswith(str(tmp_path))]
     assert len(written) == 2 + 2 * 3  # a file per group, two per agent
@@ -281,6 +292,61 @@ def test_the_command_says_what_it_wrote_and_left_out(run, tmp_path, monkeypatch,
     )
 
 
-def test_the_command_explains_errors(tmp_path):
-    with pytest.raises(SystemExit, match=r"error: there is no file .*none.pt"):
+@pytest.mark.parametrize(
+    ("checkpoint", "reason"),
+    [
+        ("none.pt", r"there is no file .*none.pt"),
+        (".", r"there is no file .*; give the path of a checkpoint_<frames>.pt"),
+        ("run", r"is not in the folder of a run of .* use --trust .*can run any code"),
+    ],
+)
+def test_the_command_explains_errors(checkpoint, reason, run, tmp_path):
+    path = checkpoint_in(run.folder_name) if checkpoint == "run" else tmp_path / checkpoint
+    with pytest.raises(SystemExit, match=rf"^error: .*{reason}") as caught:
+        main([str(path), str(tmp_path / "out")])
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_package_of_the_task_is_explained(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise ImportError("No module named 'pettingzoo'")
+
+    monkeypatch.setattr(policies, "reopened", fail)
+    with pytest.raises(SystemExit, match="error: No module named 'pettingzoo'"):
         main([str(tmp_path / "none.pt"), str(tmp_path / "out")])
+
+
+def test_the_help_says_what_trust_means(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "pickles and can run any code" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_failed_export_leaves_nothing(run, tmp_path, monkeypatch):
+    def fail(folder, agents):
+        (folder / "half").touch()
+        raise OSError("disk full")
+
+    monkeypatch.setitem(formats.WRITERS, "pt2", fail)
+    with pytest.raises(OSError, match="disk full"):
+        export(checkpoint_in(run.folder_name), tmp_path / "out", ["pt2"], trust=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_folder_is_filled(run, tmp_path):
+    inode = tmp_path.stat().st_ino
+    files = export(checkpoint_in(run.folder_name), tmp_path, [], trust=True)
+    assert {path.name for path in tmp_path.iterdir()} == set(run.group_map)
+    assert all(path.is_file() for path in files)
+    assert tmp_path.stat().st_ino == inode  # somebody may be in it
+
+
+def test_only_exported_networks_are_loaded(folder, tmp_path):
+    new = experiment(tmp_path, "nops", task=two_groups, lr=1e-3)
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*mlp.pt; give a folder that"):
+        load_policies(new, tmp_path)
+    (tmp_path / "adversary").mkdir()
+    (tmp_path / "adversary" / "mlp.pt").write_text("text", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"mlp.pt is not a file of benchmarl_hyper.export"):
+        load_policies(new, tmp_path)

@@ -80,11 +80,21 @@ class KaleidoscopeCallback(MethodCallback):
         Args:
             group: name of the group.
             losses: what the algorithm returned for a minibatch.
+
+        Raises:
+            ValueError: if none of ``POLICY_LOSSES`` is among them.
         """
         models = self.policy_models(Kaleidoscope)
         if group not in models:
             return losses
-        name = next(name for name in POLICY_LOSSES if name in losses)
+        name = next((name for name in POLICY_LOSSES if name in losses), None)
+        if name is None:
+            raise ValueError(
+                f"Kaleidoscope adds its diversity term to the loss of the policy, one of "
+                f"{', '.join(POLICY_LOSSES)}, but {self.experiment.algorithm_name} has only "
+                f"{', '.join(map(str, losses.keys()))}; give the loss of group '{group}' one of "
+                "these names in the algorithm's process_loss_vals"
+            )
         diversity = -mask_diversity(models[group].masked_layers(), self.weighted)
         beta = self._beta(group, losses[name].item(), diversity.item())
         losses.set(name, losses[name] + beta * diversity)

@@ -8,6 +8,7 @@ from benchmarl.hydra_config import load_model_config_from_hydra
 from hydra import compose, initialize_config_dir
 from support.benchmarl_requests import group_spec, policy
 from support.experiments import check_training, experiment, one_group
+from support.extras import imported
 from support.tiny_task import shaped_task
 
 from benchmarl_hyper.conf_files import CONF
@@ -26,7 +27,7 @@ def composed(folder, name, *overrides):
 
 def example(first):
     if first == "gnn":
-        pytest.importorskip("torch_geometric")
+        imported("torch_geometric", "gnn")
     name = f"{first}_hypermarl_mlp"
     return composed(CONF, "run", f"variant={name}")
 

@@ -97,7 +97,7 @@ def test_policies_are_not_exported_without_their_memory(tmp_path):
     with pytest.raises(
         ValueError, match=r"is a HypermarlGru, which is not .* except recurrent ones"
     ):
-        export(checkpoint_in(run.folder_name), tmp_path / "out")
+        export(checkpoint_in(run.folder_name), tmp_path / "out", trust=True)
     assert not (tmp_path / "out").exists()
 
 
@@ -117,7 +117,7 @@ def test_a_team_grows(tmp_path):
     run = trained(tmp_path, "hypermarl_gru", "ippo", checkpoint_at_end=True)
     larger = {"max_steps": 4, "n_agents": 3}
     new = experiment(tmp_path, "hypermarl_gru", task=lambda: VmasTask.NAVIGATION.get_task(larger))
-    assert add_agents(new, checkpoint_in(run.folder_name)) == []
+    assert add_agents(new, checkpoint_in(run.folder_name), trust=True) == []
     old, grown = (policy_model(r.algorithm.get_policy_for_loss("agents")) for r in (run, new))
     td = grown.input_spec.rand((4, 6)).set("is_init", torch.zeros(4, 6, 1, dtype=torch.bool))
     seen = TensorDict({("agents", "observation"): td["agents", "observation"][..., :2, :]}, (4, 6))

@@ -161,7 +161,7 @@ def test_there_is_nothing_to_export(tmp_path):
     run = experiment(tmp_path, "hypermarl_no_gd", checkpoint_at_end=True, max_n_iters=1)
     run.run()
     with pytest.raises(ValueError, match="choose a variant whose hypernetwork reads the agent"):
-        export(checkpoint_in(run.folder_name), tmp_path / "out", [])
+        export(checkpoint_in(run.folder_name), tmp_path / "out", [], trust=True)
 
 
 @torch.no_grad()

@@ -9,11 +9,14 @@ from benchmarl.environments import VmasTask
 from benchmarl.experiment import Experiment
 from support.benchmarl_requests import config_of
 from support.experiments import algorithm_config, experiment, two_groups
+from support.extras import needs
 from support.tiny_task import tiny_task
 
 from benchmarl_hyper import SepsCallback
 from benchmarl_hyper.models.seps import callback as seps_callback
 from benchmarl_hyper.running.experiment_parts import buffers, policy_model
+
+pytestmark = needs("seps")
 
 
 def three_agents():

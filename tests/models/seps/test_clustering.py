@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from support.extras import needs
 
 from benchmarl_hyper.models.seps.clustering import Transitions, agent_codes, clusters
+
+pytestmark = needs("seps")
 
 SETTINGS = {"latent_dim": 4, "epochs": 10, "batch_size": 128, "lr": 3e-3, "kl_weight": 1e-4}
 
