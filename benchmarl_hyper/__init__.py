@@ -3,51 +3,60 @@
 Importing the package registers the models with BenchMARL.
 """
 
-from benchmarl_hyper.algorithms.happo.algorithm import Happo, HappoConfig
-from benchmarl_hyper.algorithms.paper_ppo import (
-    IppoPaper,
-    IppoPaperConfig,
-    MappoPaper,
-    MappoPaperConfig,
-)
-from benchmarl_hyper.benchmark import VariantBenchmark
-from benchmarl_hyper.diagnostics.callbacks import EmbeddingCallback, GradientCallback, SndCallback
-from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
-from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
-from benchmarl_hyper.models.dico.callback import DicoCallback
-from benchmarl_hyper.models.dico.model import Dico, DicoConfig
-from benchmarl_hyper.models.fups import (
-    Fups,
-    FupsConfig,
-    FupsGru,
-    FupsGruConfig,
-    FupsId,
-    FupsIdConfig,
-    FupsIdGru,
-    FupsIdGruConfig,
-)
-from benchmarl_hyper.models.hypermarl.ablations import (
-    HypermarlNoGd,
-    HypermarlNoGdConfig,
-    HypermarlNoRf,
-    HypermarlNoRfConfig,
-)
-from benchmarl_hyper.models.hypermarl.models import (
-    HypermarlGru,
-    HypermarlGruConfig,
-    HypermarlLinear,
-    HypermarlLinearConfig,
-    HypermarlLowrank,
-    HypermarlLowrankConfig,
-    HypermarlMlp,
-    HypermarlMlpConfig,
-)
-from benchmarl_hyper.models.kaleidoscope.callback import KaleidoscopeCallback
-from benchmarl_hyper.models.kaleidoscope.model import Kaleidoscope, KaleidoscopeConfig
-from benchmarl_hyper.models.nops import Nops, NopsConfig, NopsGru, NopsGruConfig
-from benchmarl_hyper.models.seps.callback import SepsCallback
-from benchmarl_hyper.models.seps.model import Seps, SepsConfig
-from benchmarl_hyper.registry import register
+from benchmarl_hyper.terminal import reads_files_only
+
+if not reads_files_only():
+    from benchmarl_hyper.algorithms.happo.algorithm import Happo, HappoConfig
+    from benchmarl_hyper.algorithms.paper_ppo import (
+        IppoPaper,
+        IppoPaperConfig,
+        MappoPaper,
+        MappoPaperConfig,
+    )
+    from benchmarl_hyper.benchmark import VariantBenchmark
+    from benchmarl_hyper.diagnostics.callbacks import (
+        EmbeddingCallback,
+        GradientCallback,
+        SndCallback,
+    )
+    from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
+    from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+    from benchmarl_hyper.models.dico.callback import DicoCallback
+    from benchmarl_hyper.models.dico.model import Dico, DicoConfig
+    from benchmarl_hyper.models.fups import (
+        Fups,
+        FupsConfig,
+        FupsGru,
+        FupsGruConfig,
+        FupsId,
+        FupsIdConfig,
+        FupsIdGru,
+        FupsIdGruConfig,
+    )
+    from benchmarl_hyper.models.hypermarl.ablations import (
+        HypermarlNoGd,
+        HypermarlNoGdConfig,
+        HypermarlNoRf,
+        HypermarlNoRfConfig,
+    )
+    from benchmarl_hyper.models.hypermarl.models import (
+        HypermarlGru,
+        HypermarlGruConfig,
+        HypermarlLinear,
+        HypermarlLinearConfig,
+        HypermarlLowrank,
+        HypermarlLowrankConfig,
+        HypermarlMlp,
+        HypermarlMlpConfig,
+    )
+    from benchmarl_hyper.models.kaleidoscope.callback import KaleidoscopeCallback
+    from benchmarl_hyper.models.kaleidoscope.model import Kaleidoscope, KaleidoscopeConfig
+    from benchmarl_hyper.models.nops import Nops, NopsConfig, NopsGru, NopsGruConfig
+    from benchmarl_hyper.models.seps.callback import SepsCallback
+    from benchmarl_hyper.models.seps.model import Seps, SepsConfig
+    from benchmarl_hyper.registry import register
+
+    register()
 
 __all__ = [
     "Dico",
@@ -97,5 +106,3 @@ __all__ = [
     "VariantBenchmark",
     "fixed_parameters",
 ]
-
-register()

@@ -9,26 +9,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarl_hyper.running.run_folder import RunFolder
-from benchmarl_hyper.running.sweep import planned, read_plan, records
+from benchmarl_hyper.running.records import read_plan, records, state
 from benchmarl_hyper.terminal import duration, last_line, table
 
-STATES = ("done", "running", "interrupted", "failed", "left")
-
-
-def state(path: Path, record: dict[str, Any]) -> str:
-    """Return the state of a run: ``done``, ``running``, ``failed`` or ``interrupted``.
-
-    A run is interrupted if its record says ``running`` but no process is working on it.
-
-    Args:
-        path: the run folder.
-        record: the content of its ``run.json``.
-    """
-    if record["status"] != "running":
-        return record["status"]
-    with RunFolder(path).locked(timeout=0) as free:
-        return "interrupted" if free else "running"
+STATES = ("done", "running", "interrupted", "failed", "unreadable", "left")
+SHOWN = 20  # runs with problems that are listed
 
 
 def status(folder: Path) -> str:
@@ -44,7 +29,7 @@ def status(folder: Path) -> str:
     if not plan and not found:
         raise ValueError(f"no runs in {folder}; give the folder of a sweep, runs/<name>")
     states = {path: state(path, record) for path, record in found.items()}
-    n_left = len(plan) - sum(planned(record, plan) for record in found.values())
+    n_left = len(plan - found.keys())
     counts = Counter(states.values()) + Counter(left=n_left)
     total = ", ".join(f"{counts[s]} {s}" for s in STATES if counts[s])
     lines = [
@@ -59,7 +44,7 @@ def _table(found: dict[Path, dict[str, Any]], states: dict[Path, str]) -> str:
     rows: dict[tuple[str, str], Counter[str]] = {}
     shares: dict[tuple[str, str], list[float]] = {}
     for path, record in found.items():
-        key = (record["task"], record["label"])
+        key = (str(record.get("task", "?")), str(record.get("label", "?")))
         rows.setdefault(key, Counter())[states[path]] += 1
         shares.setdefault(key, []).append(_share(record))
     header = ["task", "label", *STATES[:-1], "frames"]
@@ -75,11 +60,13 @@ def _share(record: dict[str, Any]) -> float:
 
 
 def _problems(found: dict[Path, dict[str, Any]], states: dict[Path, str]) -> list[str]:
-    return [
+    lines = [
         f"{states[path]}: {path} {last_line(record.get('error'))}".rstrip()
         for path, record in found.items()
-        if states[path] in ("failed", "interrupted")
+        if states[path] in ("failed", "interrupted", "unreadable")
     ]
+    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return [*lines[:SHOWN], *more]
 
 
 def _estimate(

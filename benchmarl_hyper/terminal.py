@@ -1,7 +1,8 @@
-"""Plain text for a terminal: tables, durations, last lines of errors."""
+"""Plain text for a terminal, and commands that answer at once."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 
@@ -25,3 +26,18 @@ def duration(seconds: float) -> str:
 def last_line(error: str | None) -> str:
     """Return the last line of a traceback, which says what was raised; empty for no traceback."""
     return (error or "").strip().rpartition("\n")[2]
+
+
+# Commands that need neither torch nor BenchMARL, whose imports take seconds
+READERS = ("report", "status", "tasks")
+
+
+def reads_files_only() -> bool:
+    """Return whether this process is ``python -m benchmarl_hyper.<command>`` for one of them.
+
+    Python imports the package before the command, while ``sys.argv`` still begins with ``-m``.
+    """
+    if sys.argv[:1] != ["-m"]:
+        return False
+    module = sys.orig_argv[sys.orig_argv.index("-m") + 1]
+    return module in {f"benchmarl_hyper.{command}" for command in READERS}

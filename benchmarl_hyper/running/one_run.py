@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +15,8 @@ from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
 from benchmarl_hyper.running.callbacks import RunCallback
 from benchmarl_hyper.running.provenance import commit, machine, parameter_counts, versions
 from benchmarl_hyper.running.recording import ResultsCallback
-from benchmarl_hyper.running.run_folder import RunFolder
+from benchmarl_hyper.running.redaction import redacted
+from benchmarl_hyper.running.run_folder import RunFolder, computed, differences
 
 SECONDS = 2  # between two reports of progress
 
@@ -46,11 +47,12 @@ def progress(run: Experiment) -> dict[str, Any]:
 
 def perform(
     path: Path, labels: Mapping[str, Any], settings: Mapping[str, Any], build: Build
-) -> None:
+) -> bool:
     """Run an experiment in its folder, unless it is done or another process is working on it.
 
-    An interrupted run continues from its last checkpoint. A run that failed, or that has no
-    checkpoint, starts again, and what it wrote is put aside.
+    A run that was interrupted or has failed continues from its last checkpoint. A run that has no
+    checkpoint, or that has failed with other settings, starts again, and what it wrote is put
+    aside.
 
     Args:
         path: the run folder.
@@ -60,29 +62,52 @@ def perform(
         build: function that makes the experiment from the run folder, a checkpoint (or None) and
             callbacks.
 
+    Returns:
+        True if the run is done; False if another process is working on it.
+
     Raises:
-        FolderError: if the folder holds a broken record, or a run with other settings that is done
-            or can be continued.
+        FolderError: if the folder holds a broken record, or a run with other settings that would
+            be lost.
         Exception: whatever the experiment raises, after it has been recorded.
     """
     folder = RunFolder(path)
     with folder.locked() as free:
+        folder.refuse_other_settings(settings, busy=not free)
         if not free:
             print(f"{path}: another process is working on it; skipped")
-            return
-        done, checkpoint = folder.record().get("status") == "done", folder.checkpoint()
-        if done or checkpoint:
-            folder.refuse_other_settings(settings)
-        if done:
+            return False
+        if folder.record().get("status") == "done":
             print(f"{path}: already done; skipped")
-            return
-        folder.put_aside(checkpoint)
-        folder.begin(settings, {**labels, "versions": versions(), "commit": commit()})
-        try:
+            return True
+        with folder.failures_recorded():
+            checkpoint = _checkpoint(folder, settings)
+            folder.put_aside(checkpoint)
+            folder.begin(settings, {**labels, "versions": versions(), "commit": commit()})
             _run(folder, labels["label"], lambda callbacks: build(path, checkpoint, callbacks))
-        except Exception:
-            folder.update(status="failed", error=traceback.format_exc())
-            raise
+        return True
+
+
+def _checkpoint(folder: RunFolder, settings: Mapping[str, Any]) -> Path | None:
+    """Return the checkpoint to continue from; None if there is none, or if settings differ."""
+    checkpoint = folder.checkpoint()
+    if checkpoint is None or differences(computed(folder.settings()), computed(redacted(settings))):
+        return None
+    return checkpoint
+
+
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """Raise ``KeyboardInterrupt`` where tensordict has put another exception in its place.
+
+    Ctrl-C inside ``with parameters.to_module(network)``, as in torchrl's losses, comes out as a
+    ``RuntimeError`` about boolean values.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
 
 
 def _run(folder: RunFolder, label: str, build: Callable[[Sequence[Callback]], Experiment]) -> None:
@@ -95,7 +120,8 @@ def _run(folder: RunFolder, label: str, build: Callable[[Sequence[Callback]], Ex
         machine=machine(str(run.config.train_device)),
         parameters=parameter_counts(run),
     )
-    run.run()
+    with interrupts():
+        run.run()
     folder.update(
         **progress(run),
         absolute_frames=absolute.best and absolute.best["frames"],

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+import os
 import shutil
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -23,11 +27,17 @@ from benchmarl_hyper.run_files import (
     flat,
     write_whole,
 )
-from benchmarl_hyper.running.checkpoints import checkpoints_in
+from benchmarl_hyper.running.checkpoint_files import (
+    checkpoints_in,
+    newest_good,
+    remove_unfinished,
+)
+from benchmarl_hyper.running.records import FolderError, OtherSettingsError, read_record
+from benchmarl_hyper.running.redaction import redacted
 from benchmarl_hyper.running.rewind import rewind
 
 # Settings that decide only where a run executes and logs, and not what it computes
-PLACES = {"name", "num_threads"} | {
+PLACES = {"name", "num_threads", "checkpoint_share"} | {
     f"experiment.{key}"
     for key in (
         "buffer_device",
@@ -40,8 +50,8 @@ PLACES = {"name", "num_threads"} | {
 }
 
 
-class FolderError(ValueError):
-    """Raised if a run folder holds what must not be overwritten and cannot be continued."""
+# BenchMARL's memory-mapped replay buffers, which a killed process leaves in its folder
+DISK_BUFFERS = "buffer_*"
 
 
 class RunFolder:
@@ -57,6 +67,7 @@ class RunFolder:
 
     def __init__(self, path: Path):
         self.path = path
+        self.identity: int | None = None  # of the folder that was locked
 
     @contextmanager
     def locked(self, timeout: float = 3) -> Iterator[bool]:
@@ -71,6 +82,7 @@ class RunFolder:
             True if this process holds the lock; False if another process is working on the run.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        self.identity = self.path.stat().st_ino
         lock = FileLock(self.path / LOCK)
         try:
             lock.acquire(timeout=timeout)
@@ -86,50 +98,92 @@ class RunFolder:
         """Return the content of ``run.json``; empty if there is no such file.
 
         Raises:
-            FolderError: if the file is not JSON.
+            FolderError: if the file is not the record of a run.
         """
-        file = self.path / RECORD
-        try:
-            return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        except ValueError as error:
-            raise FolderError(
-                f"{file} is not JSON ({error}); if you do not need its run, remove the folder"
-            ) from error
+        return read_record(self.path)
 
     def update(self, **facts: Any) -> None:
-        """Write facts to ``run.json``, with the time."""
-        self._write({**self.record(), **facts})
+        """Write facts to ``run.json``, with the time.
+
+        Nothing is written if another folder has taken the place of the one that was locked.
+        """
+        if self.identity in (None, self.path.stat().st_ino):
+            self._write({**self.record(), **facts})
 
     def begin(self, settings: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Begin an attempt: write its configuration and its first facts."""
-        write_whole(self.path / CONFIG, yaml.safe_dump(dict(settings), sort_keys=False))
+        write_whole(self.path / CONFIG, yaml.safe_dump(redacted(dict(settings)), sort_keys=False))
         attempts = self.record().get("attempts", 0) + 1
         started = {"status": "running", "error": None, "attempts": attempts, "started": now()}
         self._write({**facts, **started})
 
+    @contextmanager
+    def failures_recorded(self) -> Iterator[None]:
+        """Record an exception of the block, with its traceback, and raise it again."""
+        try:
+            yield
+        except Exception:
+            with contextlib.suppress(OSError):  # a full disk may have caused the first one
+                self.update(status="failed", error=traceback.format_exc())
+            raise
+
     def checkpoint(self) -> Path | None:
-        """Return the checkpoint from which an interrupted run continues.
+        """Return the checkpoint from which an interrupted or failed run continues.
 
-        None if the run was not interrupted, or if it has no checkpoint.
+        Damaged checkpoints are put aside, with a line that says so.
+
+        Returns:
+            The newest good checkpoint; None if there is none, or if the run is done.
         """
-        if self.record().get("status") != "running":
+        if self.record().get("status") not in ("running", "failed"):
             return None
-        found = [file for folder in self._experiments() for file in _checkpoints(folder)]
-        return found[-1] if found else None
+        return newest_good([file for path in self._experiments() for file in _checkpoints(path)])
 
-    def refuse_other_settings(self, settings: Mapping[str, Any]) -> None:
-        """Raise a :class:`FolderError` if the folder's run has other settings, and name them."""
-        old = _computed(yaml.safe_load((self.path / CONFIG).read_text(encoding="utf-8")))
-        new = _computed(settings)
-        differ = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-        if differ:
-            changes = "; ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in differ[:8])
+    def refuse_other_settings(self, settings: Mapping[str, Any], busy: bool) -> None:
+        """Raise an error if the folder holds a run with other settings that would be lost.
+
+        A run would be lost if it is done, if a process is working on it, or if it was interrupted
+        and can be continued.
+
+        Args:
+            settings: the resolved configuration of the new run.
+            busy: whether another process is working on the folder's run.
+
+        Raises:
+            OtherSettingsError: if it does; the message says what differs.
+            FolderError: if the record or the configuration of the run cannot be read.
+        """
+        status = self.record().get("status")
+        continues = busy or any(_checkpoints(experiment) for experiment in self._experiments())
+        if status == "done" or (status == "running" and continues):
+            there, now = computed(self.settings()), computed(redacted(settings))
+            keys = differences(there, now)
+            if keys:
+                shown = [f"{k}: {there.get(k)} there, {now.get(k)} now" for k in keys[:8]]
+                more = [f"and {len(keys) - 8} more"] if len(keys) > 8 else []
+                raise OtherSettingsError(
+                    f"{os.path.relpath(self.path)} holds a run with other settings "
+                    f"({'; '.join([*shown, *more])}); give the new run another label",
+                    keys,
+                )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the resolved configuration of the folder's run, from ``config.yaml``.
+
+        Raises:
+            FolderError: if there is no such file, or if it is not a configuration.
+        """
+        file = self.path / CONFIG
+        try:
+            settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            settings = error
+        if not isinstance(settings, dict):
             raise FolderError(
-                f"{self.path} holds a run with other settings ({changes}). Give the new run "
-                "another label, for example "
-                "'label=${hydra:runtime.choices.variant}_lr${experiment.lr}', or another folder "
-                "with name=<folder>"
+                f"{file} is not the configuration of a run ({settings}); if you do not need the "
+                "run, remove the folder"
             )
+        return settings
 
     def put_aside(self, checkpoint: Path | None) -> None:
         """Keep what the last attempt wrote in ``attempts``, and undo what the next will repeat.
@@ -140,17 +194,28 @@ class RunFolder:
         for experiment in self._experiments():
             target = self.path / ATTEMPTS / str(self.record().get("attempts", 0)) / experiment.name
             target.parent.mkdir(parents=True, exist_ok=True)
+            remove_unfinished(experiment / CHECKPOINTS)
+            for memory in filter(Path.is_dir, experiment.glob(DISK_BUFFERS)):
+                shutil.rmtree(memory)
             if checkpoint is None or experiment not in checkpoint.parents:
-                shutil.move(experiment, target)
+                experiment.rename(_free(target))
             else:
                 _copy(experiment, target)
                 rewind(experiment, checkpoint)
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        write_whole(self.path / RECORD, json.dumps({**record, "updated": now()}, indent=2))
+        write_whole(
+            self.path / RECORD, json.dumps(redacted({**record, "updated": now()}), indent=2)
+        )
 
     def _experiments(self) -> list[Path]:
-        return sorted(file.parent for file in self.path.glob(f"*/{PICKLED}"))
+        """Return BenchMARL's folders; a process may have been killed before it filled one."""
+        folders = (path for path in self.path.glob("*") if path.is_dir() and path.name != ATTEMPTS)
+        return sorted(
+            path
+            for path in folders
+            if (path / PICKLED).exists() or (path / CHECKPOINTS).is_dir() or not any(path.iterdir())
+        )
 
 
 def _copy(experiment: Path, target: Path) -> None:
@@ -162,17 +227,31 @@ def _copy(experiment: Path, target: Path) -> None:
         part.rename(target)
 
 
+def _free(target: Path) -> Path:
+    """Return a path at which nothing is: an attempt may have been copied, and is then given up."""
+    numbers = itertools.count(2)
+    path = target
+    while path.exists():
+        path = target.with_name(f"{target.name}_{next(numbers)}")
+    return path
+
+
 def _checkpoints(experiment: Path) -> list[Path]:
     return checkpoints_in(experiment / CHECKPOINTS)
 
 
-def _computed(settings: Mapping[str, Any]) -> dict[str, Any]:
+def computed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide what is computed, by dotted key."""
     return {
         key: value
         for key, value in flat(settings).items()
         if not any(f"{key}.".startswith(f"{place}.") for place in PLACES)
     }
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the keys whose values differ, or that only one of two mappings has."""
+    return [key for key in sorted({*one, *other}) if one.get(key) != other.get(key)]
 
 
 def now() -> str:

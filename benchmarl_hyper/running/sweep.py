@@ -1,94 +1,127 @@
-"""A whole sweep: which runs it consists of, and how many of them have failed."""
+"""A whole sweep: what it will do, checked before it starts, and whether all of it is there."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
+import yaml
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from benchmarl_hyper.run_files import PLAN, RECORD, write_whole
-from benchmarl_hyper.running.run_folder import FolderError, RunFolder
+from benchmarl_hyper.run_files import write_whole
+from benchmarl_hyper.running.job import Job
+from benchmarl_hyper.running.planning import (
+    planned_jobs,
+    refuse_other_settings,
+    refuse_shared_folders,
+)
+from benchmarl_hyper.running.records import FolderError, records, state, write_plan
+from benchmarl_hyper.running.redaction import redacted
+from benchmarl_hyper.running.run_folder import RunFolder
 from benchmarl_hyper.terminal import last_line
+
+SHOWN = 20  # missing runs that are listed
+
+
+def ends_the_sweep(hook: Callable) -> Callable:
+    """Make the errors of a Hydra callback end the process; Hydra would turn them into warnings."""
+
+    @wraps(hook)
+    def ending(*args: Any, **kwargs: Any) -> None:
+        try:
+            hook(*args, **kwargs)
+        except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
+            raise SystemExit(f"error: {error}") from error
+
+    return ending
 
 
 class SweepCallback(Callback):
-    """A Hydra callback that records what is planned, and reports at the end what has failed."""
+    """A Hydra callback that checks a sweep before its first job, and counts at its end.
 
+    The count follows the run folders of the planned jobs, whatever happened to the processes that
+    should have filled them.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"jobs": None}  # launchers send callbacks to each of their processes
+
+    @ends_the_sweep
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Write the overrides of each job to ``plan.json``, for ``benchmarl_hyper.status``."""
-        folder = Path(config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        parameters = config.hydra.sweeper.get("params") or {}
-        arguments = [f"{key}={value}" for key, value in parameters.items()]
-        typed = OmegaConf.to_container(config.hydra.overrides.task)  # keeps interpolations
-        plan = jobs([*arguments, *cast(list, typed)])
-        write_whole(folder / PLAN, json.dumps(plan, indent=1))
+        """Compose all jobs, and write their run folders to ``plan.json``.
 
+        Raises:
+            SystemExit: if a job cannot be composed or cannot work, if two jobs share a run folder,
+                or if a folder holds a run with other settings. Nothing has been written then.
+        """
+        self.jobs = planned_jobs(config)
+        if self.jobs is not None:
+            refuse_shared_folders(self.jobs)
+            refuse_other_settings(self.jobs)
+            write_plan(Path(config.hydra.sweep.dir), [job.path for job in self.jobs])
+
+    @ends_the_sweep
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Redact the settings that Hydra has written to ``multirun.yaml`` by now."""
+        file = Path(config.hydra.sweep.dir, "multirun.yaml")
+        if config.hydra.mode == RunMode.MULTIRUN and file.is_file():
+            settings = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+            if settings != redacted(settings):
+                write_whole(file, yaml.safe_dump(redacted(settings), sort_keys=False))
+
+    @ends_the_sweep
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Raise ``SystemExit`` if a run of this plan has failed, or if a record cannot be read."""
-        folder = Path(config.hydra.sweep.dir)
-        try:
-            plan, found = read_plan(folder), records(folder)
-        except FolderError as error:  # Hydra would turn it into a warning
-            raise SystemExit(f"error: {error}") from error
-        states = {path: record["status"] for path, record in found.items() if planned(record, plan)}
-        failed = [path for path, status in states.items() if status == "failed"]
-        if failed:
+        """Raise ``SystemExit`` if a planned run is not there; the message says what is missing."""
+        if self.jobs is None:  # another sweeper has chosen the jobs
+            found = records(Path(config.hydra.sweep.dir))
+            missing = [(path, _problem(path, r)) for path, r in found.items() if _problem(path, r)]
+            n_runs = len(found)
+        else:
+            checked = [(job.path, _missing(job)) for job in self.jobs]
+            missing = [(path, reason) for path, reason in checked if reason]
+            n_runs = len(checked)
+        if missing:
             sys.stdout.flush()  # so that this comes last
-            lines = [f"  {path}: {last_line(found[path].get('error'))}" for path in failed]
-            raise SystemExit("\n".join([f"{len(failed)} of {len(plan)} runs failed:", *lines]))
+            raise SystemExit(_message(missing, n_runs))
 
 
-def jobs(arguments: Sequence[str]) -> list[list[str]]:
-    """Return the sorted overrides of each job that Hydra's basic sweeper makes.
-
-    Args:
-        arguments: overrides, some of which may be sweeps such as ``seed=0,1``. If a key occurs
-            twice, its last override counts.
-    """
-    choices: dict[str, list[str]] = {}
-    for override in OverridesParser.create().parse_overrides(list(arguments)):
-        key = override.get_key_element()
-        values = (
-            list(override.sweep_string_iterator())
-            if override.is_sweep_override()
-            else [override.get_value_element_as_str()]
-        )
-        choices[key] = [f"{key}={value}" for value in values]
-    return [sorted(job) for job in product(*choices.values())]
+def _missing(job: Job) -> str:
+    """Return why a job's run is not there; empty if it is."""
+    folder = RunFolder(job.path)
+    try:
+        record = folder.record()
+        if record.get("status") == "done":
+            folder.refuse_other_settings(job.settings, busy=False)
+    except FolderError as error:
+        return str(error)
+    if not record:
+        return "nothing was recorded; its error is above"
+    return _problem(job.path, record)
 
 
-def read_plan(folder: Path) -> list[list[str]]:
-    """Return the jobs of a folder's latest sweep; empty if there was no sweep."""
-    file = folder / PLAN
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+def _problem(path: Path, record: dict[str, Any]) -> str:
+    """Return what keeps a run from being done; empty if it is done."""
+    progress = f"{record.get('frames')} of {record.get('max_frames')} frames"
+    reasons = {
+        "done": "",
+        "running": "another process is working on it",
+        "interrupted": f"interrupted at {progress}",
+    }
+    return reasons.get(state(path, record), last_line(record.get("error")) or "failed")
 
 
-def records(folder: Path) -> dict[Path, dict[str, Any]]:
-    """Return the records of all runs below a folder, by run folder.
-
-    Other processes may be working there: folders that they move meanwhile are passed over.
-
-    Raises:
-        FolderError: if a record is not JSON.
-    """
-    found = {}
-    for path, names, files in os.walk(folder):
-        names.sort()
-        if RECORD in files:
-            names.clear()  # there are no runs in a run folder
-            found[Path(path)] = RunFolder(Path(path)).record()
-    return found
-
-
-def planned(record: dict[str, Any], plan: Sequence[Sequence[str]]) -> bool:
-    """Return whether a run is one of the jobs of a plan."""
-    return sorted(record["overrides"]) in plan
+def _message(missing: Sequence[tuple[Path, str]], n_runs: int) -> str:
+    lines = [f"  {path}: {reason}" for path, reason in missing[:SHOWN]]
+    if len(missing) > SHOWN:
+        lines.append(f"  and {len(missing) - SHOWN} more")
+    return "\n".join([f"{len(missing)} of {n_runs} runs are not done:", *lines])

@@ -2,57 +2,46 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 
-from torchrl.data import Categorical
-
-from benchmarl_hyper.tasks import TASKS
-from benchmarl_hyper.tasks.base import FamilyTask
+from benchmarl_hyper.tasks.listing import EXTRAS, ROWS, Row, family, installed
 from benchmarl_hyper.terminal import table
 
 HEADER = ["task", "agents", "observation", "actions", "steps", "extra", "installed"]
 
 
-def row(task: FamilyTask) -> list[str]:
-    """Return a task's row of the table, as its environment describes it.
-
-    If the packages of the task are missing, the cells that need them are dashes.
-    """
-    task_class, team = task.associated_class(), task.get_task()
-    name = f"{team.family}/{task.name.lower()}"
-    extra = getattr(task_class, "extra", "-")
-    if not task_class.installed():
-        return [name, "-", "-", "-", "-", extra, "no"]
-    env = team.get_env_fun(1, team.supports_continuous_actions(), 0, "cpu")()
-    ((group, agents),) = team.group_map(env).items()
-    action = team.action_spec(env)[group, "action"]
-    discrete = isinstance(action, Categorical)
-    actions = str(action.space.n) if discrete else f"{action.shape[-1]} continuous"
-    features = team.observation_spec(env)[group, "observation"].shape[-1]
-    steps = team.max_steps(env)
-    env.close()
-    return [name, str(len(agents)), str(features), actions, str(steps), extra, "yes"]
+def cells(row: Row) -> list[str]:
+    """Return a task's row of the table."""
+    extra, modules = EXTRAS.get(family(row), ("-", ()))
+    return [*map(str, row), extra, "yes" if installed(modules) else "no"]
 
 
-def main(families: Sequence[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table of tasks.
 
     Args:
-        families: names of the families to list; empty for all.
+        arguments: names of the families to list, empty for all; None for the words of this
+            process's command line.
 
     Raises:
         SystemExit: if a family is unknown; the message lists the known ones.
     """
-    known = {task.associated_class().family for task in TASKS}
-    if unknown := set(families) - known:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarl_hyper.tasks", description="List the paper's tasks."
+    )
+    known = list(dict.fromkeys(map(family, ROWS)))
+    parser.add_argument(
+        "families", metavar="FAMILY", nargs="*", help=f"one of {', '.join(known)}; all by default"
+    )
+    chosen = parser.parse_args(arguments).families or known
+    if unknown := set(chosen) - set(known):
         raise SystemExit(
             f"unknown family {', '.join(sorted(unknown))}; the known families are "
-            f"{', '.join(sorted(known))}"
+            f"{', '.join(known)}"
         )
-    chosen = [task for task in TASKS if task.associated_class().family in (families or known)]
-    print(table([HEADER, *map(row, chosen)]))
+    print(table([HEADER, *(cells(row) for row in ROWS if family(row) in chosen)]))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -73,7 +73,7 @@ def test_other_settings_are_refused(tmp_path):
 def test_a_broken_record_is_refused(tmp_path):
     perform(tmp_path, LABELS, SETTINGS, build)
     (tmp_path / "run.json").write_text('{"half', encoding="utf-8")
-    with pytest.raises(FolderError, match=r"run.json is not JSON"):
+    with pytest.raises(FolderError, match=r"run.json cannot be read"):
         perform(tmp_path, LABELS, SETTINGS, build)
     assert (tmp_path / "run.json").read_text(encoding="utf-8") == '{"half'
 

@@ -87,7 +87,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
     [
         ("running", (20, 100), "checkpoint_100.pt"),
         ("running", (), None),
-        ("failed", (20,), None),
+        ("failed", (20,), "checkpoint_20.pt"),
         ("done", (20,), None),
     ],
 )
@@ -107,16 +107,23 @@ def test_no_checkpoint_without_a_run(tmp_path):
 
 def test_other_settings_are_refused_and_named(tmp_path):
     folder = begun(tmp_path)
-    folder.refuse_other_settings(SETTINGS)
+    folder.update(status="done")
+    folder.refuse_other_settings(SETTINGS, busy=False)
     elsewhere = {**SETTINGS["experiment"], "train_device": "cuda", "loggers": ["wandb"]}
-    folder.refuse_other_settings({**SETTINGS, "experiment": elsewhere, "name": "other"})
+    folder.refuse_other_settings({**SETTINGS, "experiment": elsewhere, "name": "x"}, busy=False)
     changed = {"experiment": {**elsewhere, "lr": 0.2}, "model": {"name": "fups"}, "seed": 0}
     message = (
         r"other settings \(experiment.lr: 0.1 there, 0.2 now; "
-        r"model.name: nops there, fups now\).*label.*name=<folder>"
+        r"model.name: nops there, fups now\); give the new run another label"
     )
     with pytest.raises(ValueError, match=message):
-        folder.refuse_other_settings(changed)
+        folder.refuse_other_settings(changed, busy=False)
+    folder.update(status="running")
+    folder.refuse_other_settings(changed, busy=False)  # without a checkpoint, nothing is at stake
+    with pytest.raises(ValueError, match=message):
+        folder.refuse_other_settings(changed, busy=True)
+    folder.update(status="failed")
+    folder.refuse_other_settings(changed, busy=True)
 
 
 def test_resuming_keeps_a_copy_and_takes_back_what_will_be_redone(tmp_path):

@@ -1,16 +1,16 @@
 """Suites and scenarios, composed as their jobs would be."""
 
-from dataclasses import replace
+from functools import cache
 
 import pytest
-from benchmarl.algorithms import algorithm_config_registry
 from benchmarl.environments import task_config_registry
-from benchmarl.hydra_config import load_experiment_config_from_hydra
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from support.extras import needs
+from support.planned_runs import sweep
 
 from benchmarl_hyper.conf_files import CONF
-from benchmarl_hyper.running.sweep import jobs
+from benchmarl_hyper.running.planning import planned_jobs, refuse_shared_folders
 
 SUITES = sorted(path.stem for path in (CONF / "suite").glob("*.yaml"))
 SCENARIOS = sorted(
@@ -25,50 +25,31 @@ def composed(*overrides):
         return compose("run", list(overrides), return_hydra_config=True)
 
 
+@cache
 def planned(suite):
-    parameters = composed(f"+suite={suite}").hydra.sweeper.params
-    return jobs([f"{key}={value}" for key, value in parameters.items()])
-
-
-def job_of(suite, scenario):
-    return next(job for job in planned(suite) if f"scenario={scenario}" in job)
-
-
-def check(config):
-    """What BenchMARL checks before it trains, on the configuration of a job."""
-    choices = config.hydra.runtime.choices
-    assert choices.task in task_config_registry
-    algorithm = algorithm_config_registry[choices.algorithm.removesuffix("_paper")]
-    experiment = load_experiment_config_from_hydra(config.experiment)
-    replace(experiment, loggers=[]).validate(algorithm.on_policy())
+    """All jobs of a suite with the first seed, composed and checked as before a sweep."""
+    with sweep("runs", f"+suite={suite}", "seed=0", base=()) as config:
+        return planned_jobs(config)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suite", SUITES)
 def test_the_jobs_of_a_suite_fit_together(suite):
-    assert composed(f"+suite={suite}").name == suite
-    first_of_each = {}
-    for job in planned(suite):
-        first_of_each.setdefault(next((o for o in job if o.startswith("scenario=")), ""), job)
-    for job in first_of_each.values():
-        check(composed(f"+suite={suite}", *job))
+    assert {job.settings["name"] for job in planned(suite)} == {suite}
+    refuse_shared_folders(planned(suite))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_scenario_is_a_task_with_its_settings(scenario):
-    config = composed(f"+scenario={scenario}")
-    check(config)
-    assert scenario.rpartition("/")[2] in config.hydra.runtime.choices.task
+    with sweep("runs", f"+scenario={scenario}", "variant=nops", base=()) as config:
+        (job,) = planned_jobs(config)
+    assert scenario.rpartition("/")[2] in job.labels["task"]
 
 
 @pytest.mark.slow
 def test_all_tasks_of_the_paper_are_in_its_suite():
-    found = {
-        composed("+suite=paper", *job).hydra.runtime.choices.task
-        for job in planned("paper")
-        if "variant=nops" in job and "seed=0" in job
-    }
+    found = {job.labels["task"] for job in planned("paper")}
     ours = {"games", "hypervmas", "mamujoco", "smax", "bps"}
     assert found == {task for task in task_config_registry if task.partition("/")[0] in ours}
 
@@ -87,22 +68,18 @@ def test_every_suite_but_the_first_has_a_small_twin_that_states_its_time(suite):
 @pytest.mark.slow
 @pytest.mark.parametrize("suite", [suite for suite in SUITES if suite.endswith("_small")])
 def test_variants_of_a_suite_differ_in_their_models_alone(suite):
-    by_scenario = {}
+    by_task = {}
     for job in planned(suite):
-        if "seed=0" not in job:
-            continue
-        config = composed(f"+suite={suite}", *job)
-        fixed = {key: OmegaConf.to_container(config[key]) for key in ("experiment", "task")}
-        fixed["algorithm"] = OmegaConf.to_container(config.algorithm)
+        fixed = {key: job.settings[key] for key in ("experiment", "task", "algorithm")}
         fixed["target"] = {
-            f"{part}.{key}": config[part].get(key)
+            f"{part}.{key}": job.settings[part].get(key)
             for part in ("model", "critic_model")
             for key in ("num_cells", "activation_class")
         }
-        scenario = config.hydra.runtime.choices.task
-        assert by_scenario.setdefault(scenario, fixed) == fixed
+        assert by_task.setdefault(job.labels["task"], fixed) == fixed
 
 
+@needs("slurm")
 def test_the_preset_for_slurm():
     launcher = composed(
         "+suite=games", "hydra/launcher=slurm", "hydra.launcher.partition=fast"
@@ -147,7 +124,7 @@ def test_no_variant_is_another_one_by_a_different_name():
     ],
 )
 def test_sweeps_over_sizes_label_what_they_change_in_both_models(suite, key, labels):
-    configs = [composed(f"+suite={suite}", *job) for job in planned(suite) if "seed=0" in job]
-    assert [config.label for config in configs] == [f"ippo_hypermarl_mlp_{x}" for x in labels]
-    for config in configs:
-        assert config.model[key] == config.critic_model[key]
+    jobs = planned(suite)
+    assert [job.labels["label"] for job in jobs] == [f"ippo_hypermarl_mlp_{x}" for x in labels]
+    for job in jobs:
+        assert job.settings["model"][key] == job.settings["critic_model"][key]

@@ -13,12 +13,13 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 from support.benchmarl_requests import MODELS
 from support.experiments import experiment
+from support.extras import skip_without
 from torch import nn
 from torchrl.envs import check_env_specs
 
 from benchmarl_hyper import registry
 from benchmarl_hyper.conf_files import CONF
-from benchmarl_hyper.tasks import TASKS
+from benchmarl_hyper.tasks.families import TASKS
 
 FOLDER = CONF / "task"
 NAMES = {f"{task.associated_class().family}/{task.name.lower()}": task for task in TASKS}
@@ -26,8 +27,8 @@ NAMES = {f"{task.associated_class().family}/{task.name.lower()}": task for task 
 
 def make_env(task, num_envs=3, seed=0):
     task_class = task.associated_class()
-    if not task_class.installed():
-        pytest.skip(f"needs {' and '.join(task_class.modules)}")
+    if task_class.modules:
+        skip_without(task_class.extra)
     team = task.get_task()
     return team.get_env_fun(num_envs, team.supports_continuous_actions(), seed, "cpu")()
 
@@ -161,8 +162,8 @@ MLP_CONFIG = MlpConfig(num_cells=[8], activation_class=nn.Tanh, layer_class=nn.L
 
 def train(task, model, folder, algorithm="ippo"):
     task_class = task.associated_class()
-    if not task_class.installed():
-        pytest.skip(f"needs {' and '.join(task_class.modules)}")
+    if task_class.modules:
+        skip_without(task_class.extra)
     values = task.get_task().config
     short = {key: 5 for key in ("horizon", "max_steps") if key in values}
     experiment(folder, model, algorithm, lambda: task.get_task(short)).run()

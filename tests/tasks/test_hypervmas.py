@@ -1,7 +1,10 @@
 import pytest
 import torch
+from support.extras import needs
 
 from benchmarl_hyper.tasks.hypervmas import HyperVmasTask
+
+pytestmark = needs("vmas")
 
 
 def make(name, num_envs=2):

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from support.extras import needs
 from tensordict import TensorDict
 
-from benchmarl_hyper.tasks import MamujocoTask
-from benchmarl_hyper.tasks.mamujoco import MamujocoClass
+from benchmarl_hyper.tasks.mamujoco import MamujocoTask
 
 pytestmark = [
-    pytest.mark.skipif(not MamujocoClass.installed(), reason="needs MuJoCo"),
+    needs("mujoco"),
     pytest.mark.filterwarnings("ignore:.*-v4 is out of date"),
 ]
 

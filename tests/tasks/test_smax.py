@@ -4,12 +4,12 @@ import pytest
 import torch
 from benchmarl.models import GruConfig
 from support.experiments import experiment
+from support.extras import needs
 from tensordict import TensorDict
 
-from benchmarl_hyper.tasks import SmaxTask
-from benchmarl_hyper.tasks.smax import SmaxClass
+from benchmarl_hyper.tasks.smax import SmaxClass, SmaxTask
 
-pytestmark = pytest.mark.skipif(not SmaxClass.installed(), reason="needs jax and jaxmarl")
+pytestmark = needs("smax")
 
 WEST, STOP, MOVES = 3, 4, 5  # attacks follow the moves
 FEATURES = 10  # of a unit in the state: health, x, y, cooldown, six bits of its type

@@ -1,0 +1,99 @@
+import json
+import os
+
+import pytest
+from support.planned_runs import run_in
+
+from benchmarl_hyper.running.records import (
+    FolderError,
+    is_locked,
+    read_plan,
+    read_record,
+    records,
+    state,
+    write_plan,
+)
+from benchmarl_hyper.running.run_folder import RunFolder
+
+
+def test_a_folder_without_a_run_has_no_record(tmp_path):
+    assert read_record(tmp_path) == {}
+    assert records(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"half', "[]", "3", "{}", '{"status": "??"}', '{"my": "own"}', "\x00", "[" * 100_000],
+)
+def test_what_is_no_record_is_named_and_costs_no_other(tmp_path, content):
+    good = run_in(tmp_path, "nops", 0, status="done")
+    bad = run_in(tmp_path, "nops", 1, status="done")
+    (bad / "run.json").write_text(content, encoding="utf-8")
+    with pytest.raises(FolderError, match=r"seed_1/run.json .*remove the folder"):
+        read_record(bad)
+    found = records(tmp_path)
+    assert found[good]["status"] == "done"
+    assert found[bad]["status"] == "unreadable"
+    assert "run.json" in found[bad]["error"]
+
+
+def test_bytes_that_are_no_text_are_no_record(tmp_path):
+    (tmp_path / "run.json").write_bytes(b"\xff\xfe\x00")
+    assert records(tmp_path)[tmp_path]["status"] == "unreadable"
+
+
+def test_the_state_is_that_of_the_lock_and_nothing_is_written(tmp_path):
+    path = run_in(tmp_path, "nops", 0)
+    record = read_record(path)
+    before = {file: file.stat().st_mtime_ns for file in path.iterdir()}
+    assert state(path, record) == "interrupted"
+    with RunFolder(path).locked():
+        assert is_locked(path)
+        assert state(path, record) == "running"
+    assert not is_locked(path)
+    assert {file: file.stat().st_mtime_ns for file in path.iterdir()} == before
+    (path / ".lock").unlink()
+    assert state(path, record) == "interrupted"
+    assert state(path, {"status": "done"}) == "done"
+
+
+def test_a_reader_does_not_keep_a_worker_out(tmp_path):
+    path = run_in(tmp_path, "nops", 0)
+    is_locked(path)
+    with RunFolder(path).locked(timeout=0) as free:
+        assert free
+
+
+def test_a_plan_names_folders_and_moves_with_them(tmp_path):
+    write_plan(tmp_path / "sweep", [tmp_path / "sweep" / "a" / "seed_0", tmp_path / "other"])
+    assert json.loads((tmp_path / "sweep" / "plan.json").read_text(encoding="utf-8")) == [
+        "../other",
+        "a/seed_0",
+    ]
+    (tmp_path / "sweep").rename(tmp_path / "moved")
+    assert read_plan(tmp_path / "moved") == {
+        tmp_path / "moved" / "a" / "seed_0",
+        tmp_path / "other",
+    }
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", '[["seed=0", "task=x"]]', "7"])
+def test_other_plans_are_none(tmp_path, content):
+    (tmp_path / "plan.json").write_text(content, encoding="utf-8")
+    assert read_plan(tmp_path) == set()
+
+
+def test_folders_that_others_move_meanwhile_are_passed_over(tmp_path, monkeypatch):
+    for name in ("moved", "stays"):
+        folder = tmp_path / name / "seed_0"
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"status": "done"}), encoding="utf-8")
+    scandir = os.scandir
+
+    def moving(path):
+        if os.path.basename(path) == "moved":
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", moving)
+    assert records(tmp_path) == {tmp_path / "stays" / "seed_0": {"status": "done"}}
