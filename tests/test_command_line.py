@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.benchmarl_requests import ALL_MODELS
+from support.extras import imported, needs
 from support.processes import python
 
 pytestmark = pytest.mark.slow
@@ -68,6 +69,7 @@ def test_benchmarl_trains_and_resumes_an_algorithm_of_ours(tmp_path):
     assert "2/2" in python("-m", "benchmarl.resume", first, cwd=tmp_path)
 
 
+@needs("joblib")
 def test_benchmarl_sweeps_with_joblib(tmp_path):
     folder = f"hydra.sweep.dir={tmp_path}/sweep"
     sweep = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", folder, "seed=0,1"]
@@ -112,7 +114,12 @@ def test_an_unknown_variant_is_answered_with_the_known_ones(tmp_path):
     ("wrong", "answer", "known"),
     [
         ("+suite=quick", "Could not find 'suite/quick'", ["quickstart"]),
-        ("hydra/launcher=slrum", "Could not find 'hydra/launcher/slrum'", ["joblib", "slurm"]),
+        pytest.param(
+            "hydra/launcher=slrum",
+            "Could not find 'hydra/launcher/slrum'",
+            ["joblib", "slurm"],
+            marks=needs("joblib"),
+        ),
         (
             "task=vmas/balance,vmas/balanse",
             "unknown task 'vmas/balanse'; similar names: vmas/balance",
@@ -177,6 +184,7 @@ def test_example_in_python(tmp_path):
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """Built from a copy: a build writes into its source, which other tests read meanwhile."""
+    imported("build", "test")
     folder = tmp_path_factory.mktemp("wheel")
     others = shutil.ignore_patterns(".*", "build", "*.egg-info", "results", "runs")
     source = shutil.copytree(ROOT, folder / "source", ignore=others)

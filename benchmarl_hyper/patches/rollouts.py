@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torchrl.collectors import SyncDataCollector
+from torchrl import collectors
 from torchrl.envs import EnvBase
 
 from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
 from benchmarl_hyper.patches.wrapping import wrap_once
 
+# torchrl 0.11 introduced the first name, and 0.13 removed the second.
+COLLECTOR = getattr(collectors, "Collector", None) or collectors.SyncDataCollector
+
 
 def wrap_rollouts() -> None:
     """Wrap the rollouts of torchrl's collector and environments; a second call has no effect."""
-    for cls in (SyncDataCollector, EnvBase):
+    for cls in (COLLECTOR, EnvBase):
         wrap_once(cls, "rollout", _with_fixed_parameters)
 
 

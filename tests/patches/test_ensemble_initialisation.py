@@ -21,7 +21,7 @@ def members(loss, module_name="qvalue_network"):
                 yield next(m for m in module.modules() if isinstance(m, GeneratedMlp))
 
 
-def setup(folder, variant, algorithm, continuous, **changes):
+def losses(folder, variant, algorithm, continuous, **changes):
     run = experiment(folder, config_of(variant, **changes), algorithm, continuous=continuous)
     run.close()
     return run.losses["agents"]
@@ -32,7 +32,7 @@ def setup(folder, variant, algorithm, continuous, **changes):
 @pytest.mark.parametrize("algorithm", ["masac", "isac"])
 def test_members_start_orthogonal_with_zero_biases(algorithm, continuous, variant, tmp_path):
     weights = []
-    for model in members(setup(tmp_path, variant, algorithm, continuous)):
+    for model in members(losses(tmp_path, variant, algorithm, continuous)):
         layers = model.generate()
         for (weight, bias), gain in zip(layers, [2**0.5, 2**0.5, 1.0], strict=True):
             short = weight if weight.shape[1] <= weight.shape[2] else weight.mT
@@ -49,7 +49,7 @@ def test_members_start_orthogonal_with_zero_biases(algorithm, continuous, varian
 @pytest.mark.parametrize("embedding_dim", [4, None])
 @pytest.mark.parametrize("algorithm", ["masac", "isac"])
 def test_hypernetworks_start_as_built(algorithm, embedding_dim, tmp_path):
-    loss = setup(tmp_path, "hypermarl_mlp", algorithm, True, embedding_dim=embedding_dim)
+    loss = losses(tmp_path, "hypermarl_mlp", algorithm, True, embedding_dim=embedding_dim)
     for model in members(loss):
         generator = model.generator
         rows = generator.embedding()
@@ -72,7 +72,7 @@ def test_hypernetworks_start_as_built(algorithm, embedding_dim, tmp_path):
 @pytest.mark.parametrize("variant", ["hypermarl_gru", "nops_gru"])
 def test_memories_start_as_built(variant, tmp_path):
     weights = []
-    for model in members(setup(tmp_path, variant, "isac", True)):
+    for model in members(losses(tmp_path, variant, "isac", True)):
         cell = model.gru.params["grus", "0"]
         gates = cell["weight_hh"].reshape(-1, 6, 6)
         torch.testing.assert_close(gates @ gates.mT, torch.eye(6).expand(len(gates), -1, -1))
@@ -94,7 +94,7 @@ def built(module):
 
 @pytest.mark.parametrize("variant", MODELS)
 def test_torch_initialisation_stays_within_its_bounds(variant, tmp_path):
-    for model in members(setup(tmp_path, variant, "isac", True, init="torch")):
+    for model in members(losses(tmp_path, variant, "isac", True, init="torch")):
         if variant not in ("hypermarl_mlp", "hypermarl_lowrank"):  # which generate sums
             for weight, _ in model.generate():
                 assert weight.abs().max() <= weight.shape[1] ** -0.5 + 1e-6
@@ -110,6 +110,6 @@ def test_torchrl_still_destroys_the_initialisation(tmp_path, monkeypatch):
     """The reason for the wrap. When this fails, torchrl has mended it: delete the patch."""
     original = LossModule.convert_to_functional.__wrapped__
     monkeypatch.setattr(LossModule, "convert_to_functional", original)
-    for model in members(setup(tmp_path, "nops", "isac", True)):
+    for model in members(losses(tmp_path, "nops", "isac", True)):
         weight = model.generate()[1].weight[0]
         assert (weight @ weight.T - 2 * torch.eye(8)).abs().max() > 0.5

@@ -1,11 +1,12 @@
 """All patches together: made once, by the registry."""
 
 from benchmarl.experiment import Experiment
-from torchrl.collectors import SyncDataCollector
+from benchmarl.experiment.logger import Logger
 from torchrl.envs import EnvBase
 from torchrl.objectives import LossModule
 
 from benchmarl_hyper import patches
+from benchmarl_hyper.patches.rollouts import COLLECTOR
 from benchmarl_hyper.patches.wrapping import MARK, wrap_once
 
 
@@ -13,8 +14,10 @@ def patched():
     return [
         LossModule.convert_to_functional,
         Experiment._optimizer_loop,
-        SyncDataCollector.rollout,
+        COLLECTOR.rollout,
         EnvBase.rollout,
+        Logger.__init__,
+        Logger.log_hparams,
     ]
 
 

@@ -155,7 +155,7 @@ def test_all_agents_share_the_memory_of_a_generated_critic(state):
 def test_a_sequence_is_its_steps(variant, batch, n_layers):
     model = randomise(policy(config_of(variant, n_layers=n_layers)))
     td = inputs(model, *batch, T)
-    torch.testing.assert_close(stepped(model, td)[0], outputs(model, td), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(stepped(model, td)[0], outputs(model, td), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("variant", RECURRENT)
