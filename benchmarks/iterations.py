@@ -18,12 +18,11 @@ import torch
 from benchmarl.algorithms import IppoConfig, MasacConfig
 from benchmarl.environments import VmasTask
 from benchmarl.experiment import Callback, Experiment, ExperimentConfig
-from benchmarl.models import MlpConfig
+from benchmarl.models import MlpConfig, model_config_registry
 from networks import UNSHARED
 from timing import DEVICE, header, verdict
 from torch import nn
 
-from benchmarl_hyper.registry import model_config
 from benchmarl_hyper.terminal import table
 
 TARGET = 1.05
@@ -80,7 +79,7 @@ def seconds(name: str, cells: tuple[int, ...], algorithm: str, task: str) -> flo
     if name == UNSHARED:
         model = MlpConfig(num_cells=list(cells), activation_class=nn.Tanh, layer_class=nn.Linear)
     else:
-        model = replace(model_config(name).get_from_yaml(), num_cells=list(cells))
+        model = replace(model_config_registry[name].get_from_yaml(), num_cells=list(cells))
     clock = Clock()
     with TemporaryDirectory() as folder:
         Experiment(

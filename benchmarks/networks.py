@@ -6,14 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from benchmarl.models import MlpConfig
+from benchmarl.models import MlpConfig, model_config_registry
 from benchmarl.models.common import Model
 from tensordict import TensorDict
 from timing import DEVICE
 from torch import Tensor, nn
 from torchrl.data import Composite, Unbounded
-
-from benchmarl_hyper.registry import model_config
 
 INPUTS, ACTIONS = 16, 9  # as in VMAS Dispersion with four agents
 OURS = ["fups", "fups_id", "nops", "hypermarl_linear", "hypermarl_mlp", "hypermarl_lowrank"]
@@ -35,7 +33,7 @@ def network(
     if name in (SHARED, UNSHARED):
         config = MlpConfig(num_cells=cells, activation_class=nn.Tanh, layer_class=nn.Linear)
     else:
-        config = replace(model_config(name).get_from_yaml(), num_cells=cells, **settings)
+        config = replace(model_config_registry[name].get_from_yaml(), num_cells=cells, **settings)
     output = {"state_value": 1} if critic else {"logits": ACTIONS}
     return config.get_model(
         input_spec=_spec(n_agents, observation=INPUTS),

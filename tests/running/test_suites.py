@@ -27,8 +27,9 @@ def composed(*overrides):
 
 @cache
 def planned(suite):
-    """All jobs of a suite with the first seed, composed and checked as before a sweep."""
-    with sweep("runs", f"+suite={suite}", "seed=0", base=()) as config:
+    """The jobs of a suite, composed and checked; of a large one, with one seed and one variant."""
+    few = ["seed=0"] if suite.endswith("_small") else ["seed=0", "variant=nops"]
+    with sweep("runs", f"+suite={suite}", *few, base=()) as config:
         return planned_jobs(config)
 
 
