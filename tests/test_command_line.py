@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.benchmarl_requests import ALL_MODELS
 from support.extras import imported, needs
-from support.processes import python
+from support.processes import EIGHT_FRAMES, python
 
 pytestmark = pytest.mark.slow
 
@@ -20,13 +20,7 @@ TINY_RUN = [
     "experiment.loggers=[csv]",
     "experiment.render=False",
     "experiment.max_n_iters=2",
-    "experiment.max_n_frames=null",
-    "experiment.on_policy_collected_frames_per_batch=8",
-    "experiment.on_policy_n_envs_per_worker=2",
-    "experiment.on_policy_n_minibatch_iters=1",
-    "experiment.on_policy_minibatch_size=8",
-    "experiment.evaluation_interval=8",
-    "experiment.evaluation_episodes=2",
+    *EIGHT_FRAMES,
     "experiment.checkpoint_interval=8",
     "algorithm=ippo",
     "task=vmas/navigation",

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-from support.processes import python
+from support.processes import EIGHT_FRAMES, python
 
 from benchmarl_hyper.running import plugins
 from benchmarl_hyper.running.plugins import import_installed_plugins, import_plugins
@@ -15,13 +15,7 @@ from benchmarl_hyper.running.plugins import import_installed_plugins, import_plu
 EXAMPLE = Path(__file__).parents[2] / "examples" / "extending"
 TINY_RUN = [
     "experiment.max_n_iters=1",
-    "experiment.max_n_frames=null",
-    "experiment.on_policy_collected_frames_per_batch=8",
-    "experiment.on_policy_n_envs_per_worker=2",
-    "experiment.on_policy_n_minibatch_iters=1",
-    "experiment.on_policy_minibatch_size=8",
-    "experiment.evaluation_interval=8",
-    "experiment.evaluation_episodes=2",
+    *EIGHT_FRAMES,
     "algorithm=ippo",
     "task=line/meet",
     "task.horizon=4",

@@ -4,6 +4,17 @@ import os
 import subprocess
 import sys
 
+# An iteration of eight frames, and its evaluation
+EIGHT_FRAMES = [
+    "experiment.max_n_frames=null",
+    "experiment.on_policy_collected_frames_per_batch=8",
+    "experiment.on_policy_n_envs_per_worker=2",
+    "experiment.on_policy_n_minibatch_iters=1",
+    "experiment.on_policy_minibatch_size=8",
+    "experiment.evaluation_interval=8",
+    "experiment.evaluation_episodes=2",
+]
+
 
 def python(*arguments, cwd, check=True, **environment):
     """Run a Python process; returns its output, both streams together."""
