@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from torchrl.data import Composite
 from torchrl.envs import EnvBase
 
 from benchmarl_hyper.conf_files import CONF, typed_values
+from benchmarl_hyper.tasks import listing
 from benchmarl_hyper.tasks.team_env import GROUP, TeamEnv
 
 
@@ -72,7 +72,7 @@ class FamilyClass(TaskClass):
     @classmethod
     def installed(cls) -> bool:
         """Return whether the packages that the environments need are installed."""
-        return all(find_spec(module) is not None for module in cls.modules)
+        return listing.installed(cls.modules)
 
     def get_env_fun(
         self,

@@ -9,6 +9,7 @@ from benchmarl.utils import DEVICE_TYPING
 from torchrl.envs.libs.vmas import VmasEnv
 
 from benchmarl_hyper.tasks.base import FamilyClass, FamilyTask
+from benchmarl_hyper.tasks.listing import EXTRAS
 
 
 @dataclass
@@ -91,8 +92,8 @@ class HyperVmasClass(FamilyClass, VmasClass):
     """BenchMARL's VMAS task, with VMAS's name of the scenario among its values."""
 
     family = "hypervmas"
-    extra = "vmas"
-    modules = ("vmas",)
+    extra, modules = EXTRAS[family]
+    seeds_at_once = True
 
     @classmethod
     def config_class(cls, name: str) -> type[_ScenarioConfig]:

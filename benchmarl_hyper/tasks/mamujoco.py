@@ -17,6 +17,7 @@ from torch.nn.functional import layer_norm
 from torch.nn.utils.rnn import pad_sequence
 
 from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
+from benchmarl_hyper.tasks.listing import EXTRAS
 from benchmarl_hyper.tasks.team_env import Box, TeamEnv
 
 SWIMMER = "ManySegmentSwimmer"
@@ -220,8 +221,7 @@ class MamujocoClass(TeamClass):
     family = "mamujoco"
     config_type = MamujocoConfig
     env_type = MamujocoEnv
-    extra = "mujoco"
-    modules = ("gymnasium_robotics", "mujoco")
+    extra, modules = EXTRAS[family]
     continuous = True
     rendered = True
 

@@ -13,6 +13,7 @@ from tensordict import TensorDictBase
 from torch import Tensor
 
 from benchmarl_hyper.tasks.base import FamilyTask, TeamClass
+from benchmarl_hyper.tasks.listing import EXTRAS
 from benchmarl_hyper.tasks.team_env import TeamEnv
 
 ATTACK_MODES = ("closest", "random")
@@ -228,8 +229,7 @@ class SmaxClass(TeamClass):
     family = "smax"
     config_type = SmaxConfig
     env_type = SmaxEnv
-    extra = "smax"
-    modules = ("jax", "jaxmarl")
+    extra, modules = EXTRAS[family]
 
     @staticmethod
     def log_info(batch: TensorDictBase) -> dict[str, float]:

@@ -33,13 +33,6 @@ def test_the_sizes_are_those_of_the_environment(task):
     env.close()
 
 
-def test_extras_are_those_of_the_families():
-    for task in TASKS:
-        task_class = task.associated_class()
-        extra, modules = EXTRAS.get(task_class.family, (None, ()))
-        assert (getattr(task_class, "extra", None), task_class.modules) == (extra, modules)
-
-
 def test_the_table_has_families_and_what_is_missing(capsys, monkeypatch):
     monkeypatch.setattr(listing, "find_spec", lambda module: None)
     main(["games", "smax"])
