@@ -3,9 +3,9 @@
 Importing the package registers the models with BenchMARL.
 """
 
-from benchmarl_hyper.terminal import reads_files_only
+from benchmarl_hyper.terminal import stays_light
 
-if not reads_files_only():
+if not stays_light():
     from benchmarl_hyper.algorithms.happo.algorithm import Happo, HappoConfig
     from benchmarl_hyper.algorithms.paper_ppo import (
         IppoPaper,

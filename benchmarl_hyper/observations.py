@@ -11,8 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarl_hyper.diagnostics.observations import is_recorded, record, save
-from benchmarl_hyper.running.saved_settings import TRUST_HELP
+from benchmarl_hyper.running.trust import TRUST_HELP
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,7 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--force", action="store_true", help="overwrite FILE, whatever it is")
     parser.add_argument("--trust", action="store_true", help=TRUST_HELP)
-    options = parser.parse_args(arguments)
+    _record(parser.parse_args(arguments))
+
+
+def _record(options: argparse.Namespace) -> None:
+    # After the words were understood, since torch and BenchMARL take seconds
+    from benchmarl_hyper.diagnostics.observations import record, save
+
     try:
         _check_file(options.file, options.force)
         steps = record(options.checkpoints, trust=options.trust)
@@ -44,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _check_file(file: Path, force: bool) -> None:
     """Raise an error, before any work is done, if a file cannot or should not be written."""
+    from benchmarl_hyper.diagnostics.observations import is_recorded
+
     if not file.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {file.parent}; make it, or name another file")
     if file.is_dir():

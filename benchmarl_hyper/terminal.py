@@ -30,14 +30,18 @@ def last_line(error: str | None) -> str:
 
 # Commands that need neither torch nor BenchMARL, whose imports take seconds
 READERS = ("report", "status", "tasks")
+# Commands that need neither for their --help
+HELPERS = ("export", "observations")
 
 
-def reads_files_only() -> bool:
-    """Return whether this process is ``python -m benchmarl_hyper.<command>`` for one of them.
+def stays_light() -> bool:
+    """Return whether this process is a command of ours that needs neither torch nor BenchMARL.
 
     Python imports the package before the command, while ``sys.argv`` still begins with ``-m``.
     """
     if sys.argv[:1] != ["-m"]:
         return False
-    module = sys.orig_argv[sys.orig_argv.index("-m") + 1]
-    return module in {f"benchmarl_hyper.{command}" for command in READERS}
+    words = sys.argv[1:]
+    command = sys.orig_argv[-len(sys.argv)].rpartition("benchmarl_hyper.")[2]
+    asks_for_help = "--" not in words and not {"-h", "--help"}.isdisjoint(words)
+    return command in READERS or (command in HELPERS and asks_for_help)

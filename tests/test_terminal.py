@@ -1,6 +1,9 @@
+import subprocess
+import sys
+
 import pytest
 
-from benchmarl_hyper.terminal import duration, last_line, table
+from benchmarl_hyper.terminal import HELPERS, READERS, duration, last_line, stays_light, table
 
 
 def test_columns_are_aligned_under_a_rule():
@@ -21,3 +24,43 @@ def test_durations(seconds, text):
 )
 def test_of_a_traceback_the_last_line_counts(error, line):
     assert last_line(error) == line
+
+
+@pytest.mark.parametrize("command", [*READERS, *HELPERS])
+def test_help_starts_without_torch(command):
+    """The flag makes Python list all imports."""
+    listing = [sys.executable, "-X", "importtime", "-m", f"benchmarl_hyper.{command}", "--help"]
+    done = subprocess.run(listing, capture_output=True, encoding="utf-8", check=True)
+    assert f"usage: python -m benchmarl_hyper.{command}" in done.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "benchmarl_hyper.terminal" in loaded
+    assert not {"torch", "torchrl", "benchmarl", "numpy"} & loaded
+
+
+@pytest.mark.parametrize(
+    ("words", "light"),
+    [
+        ("-m benchmarl_hyper.status runs", True),
+        ("-X dev -m benchmarl_hyper.status -m", True),
+        ("-mbenchmarl_hyper.status runs", True),
+        ("-m benchmarl_hyper.export -h", True),
+        ("-m benchmarl_hyper.export checkpoint --help", True),
+        ("-m benchmarl_hyper.export checkpoint out", False),
+        ("-m benchmarl_hyper.export -- --help out", False),
+        ("-m benchmarl_hyper.run --help", False),
+        ("-m my_project.status --help", False),
+        ("-m benchmarl_hyper", False),
+    ],
+)
+def test_which_commands_stay_light(words, light, monkeypatch):
+    """Python has taken its own options from ``sys.argv``, and the module's name."""
+    words = words.split()
+    module = next(i for i, word in enumerate(words) if "." in word or word.endswith("hyper"))
+    monkeypatch.setattr(sys, "orig_argv", ["python", *words])
+    monkeypatch.setattr(sys, "argv", ["-m", *words[module + 1 :]])
+    assert stays_light() == light
+
+
+def test_other_programs_do_not_stay_light(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["script.py", "--help"])
+    assert not stays_light()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from benchmarl_hyper.export.formats import WRITERS, missing_packages
-from benchmarl_hyper.export.policies import export
-from benchmarl_hyper.running.saved_settings import TRUST_HELP
+from benchmarl_hyper.export.packages import PACKAGES, missing_packages
+from benchmarl_hyper.running.trust import TRUST_HELP
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -22,18 +21,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="append",
         dest="formats",
         metavar="NAME",
-        help=f"one of {', '.join(WRITERS)}; repeat the option for more than one format (default: "
+        help=f"one of {', '.join(PACKAGES)}; repeat the option for more than one format (default: "
         "all formats whose packages are installed)",
     )
     parser.add_argument("--trust", action="store_true", help=TRUST_HELP)
-    options = parser.parse_args(arguments)
+    _export(parser.parse_args(arguments))
+
+
+def _export(options: argparse.Namespace) -> None:
+    # After the words were understood, since torch and BenchMARL take seconds
+    from benchmarl_hyper.export.policies import export
+
     try:
         files = export(**vars(options))
     except (OSError, ValueError, ImportError) as error:
         raise SystemExit(f"error: {error}") from error
     for file in files:
         print(file)
-    skipped = [name for name in WRITERS if options.formats is None and missing_packages(name)]
+    skipped = [name for name in PACKAGES if options.formats is None and missing_packages(name)]
     if skipped:
         print(
             f"skipped {', '.join(skipped)}, because packages are missing; run: "

@@ -6,7 +6,6 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +59,6 @@ WRITERS: dict[str, Callable[[Path, Agents], None]] = {
     "safetensors": write_safetensors,
     "onnx": write_onnx,
 }
-PACKAGES = {"safetensors": ["safetensors"], "onnx": ["onnx", "onnxscript"]}
-
-
-def missing_packages(name: str) -> list[str]:
-    """Return the packages that a format needs and that are not installed."""
-    return [package for package in PACKAGES.get(name, []) if find_spec(package) is None]
 
 
 def _programs(agents: Agents) -> Iterator[tuple[str, torch.export.ExportedProgram]]:

@@ -23,7 +23,8 @@ from torch import nn
 
 from benchmarl_hyper.export.action_rules import ActingAgent, ActionRule, action_rule
 from benchmarl_hyper.export.agent_networks import agent_networks, load_networks, mlp_state_dict
-from benchmarl_hyper.export.formats import WRITERS, missing_packages
+from benchmarl_hyper.export.formats import WRITERS
+from benchmarl_hyper.export.packages import missing_packages
 from benchmarl_hyper.running.checkpoints import loaded, reopened
 from benchmarl_hyper.running.experiment_parts import policy_model, policy_name, refresh_collector
 

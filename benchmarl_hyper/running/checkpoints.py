@@ -16,7 +16,8 @@ from benchmarl.experiment import Experiment
 from torch import Tensor
 
 from benchmarl_hyper.running.environment_state import load_evaluation_state
-from benchmarl_hyper.running.saved_settings import TRUST, settings_of
+from benchmarl_hyper.running.saved_settings import settings_of
+from benchmarl_hyper.running.trust import TRUST
 
 
 @contextmanager

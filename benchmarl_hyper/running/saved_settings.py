@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from benchmarl.algorithms import algorithm_config_registry
 from benchmarl.environments import TaskClass
@@ -15,22 +14,14 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 from benchmarl_hyper.conf_files import explained
-from benchmarl_hyper.run_files import CONFIG, PICKLED
+from benchmarl_hyper.run_files import CONFIG, PICKLED, flat
 from benchmarl_hyper.running.parts import model_from, module_class, task_from
 from benchmarl_hyper.running.records import read_record
 from benchmarl_hyper.running.run_folder import RunFolder
+from benchmarl_hyper.running.trust import TRUST
 
 # Classes in somebody else's settings are imported from these packages alone.
 PACKAGES = ("torch.nn.", "torch_geometric.nn.", "benchmarl.", "benchmarl_hyper.")
-TRUST = (
-    "If you trust whoever wrote this run's folder, use --trust (in Python, trust=True). It reads "
-    f"{PICKLED} and the whole checkpoint, which are pickles and can run any code"
-)
-TRUST_HELP = (
-    f"also read runs whose settings are only in {PICKLED}, or whose checkpoint holds more than "
-    "tensors and plain values; these files are pickles and can run any code, so use this only for "
-    "runs of your own or of people you trust"
-)
 
 
 class Settings(NamedTuple):
@@ -128,7 +119,10 @@ def _typed(kind: type, values: Any, key: str) -> Any:
 
 
 def _check_classes(part: Any, key: str) -> None:
-    for where, name in _classes(cast(Mapping[str, Any], OmegaConf.to_container(part)), key):
+    for where, value in flat({key: OmegaConf.to_container(part)}).items():
+        if value is None or not where.endswith("class"):
+            continue
+        name = str(value)
         if not name.startswith(PACKAGES):
             raise ValueError(
                 f"{where}={name} is not imported, because the package is none of "
@@ -136,11 +130,3 @@ def _check_classes(part: Any, key: str) -> None:
             )
         if not issubclass(module_class("class", name), nn.Module):
             raise ValueError(f"{where}={name} is not used, because it is no torch.nn.Module")
-
-
-def _classes(values: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _classes(value, f"{key}.{name}")
-        elif str(name).endswith("class") and value is not None:
-            yield f"{key}.{name}", str(value)

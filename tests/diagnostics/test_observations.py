@@ -7,7 +7,7 @@ from support.experiments import experiment, one_group, two_groups
 from support.tiny_task import tiny_task
 from tensordict import TensorDict
 
-from benchmarl_hyper import observations
+from benchmarl_hyper.diagnostics import observations
 from benchmarl_hyper.diagnostics.callbacks import SndCallback
 from benchmarl_hyper.diagnostics.observations import load, record, save
 from benchmarl_hyper.diagnostics.policy_outputs import group_distances

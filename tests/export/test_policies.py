@@ -17,7 +17,7 @@ from support.tiny_task import tiny_task
 from torch import nn
 from torchrl.envs.utils import ExplorationType, set_exploration_type
 
-from benchmarl_hyper.export import formats, policies
+from benchmarl_hyper.export import formats, packages, policies
 from benchmarl_hyper.export.__main__ import main
 from benchmarl_hyper.export.action_rules import ActingAgent, ActionRule
 from benchmarl_hyper.export.policies import export, load_policies
@@ -269,11 +269,15 @@ def test_folders_are_not_overwritten(run, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_every_format_has_its_packages():
+    assert list(packages.PACKAGES) == list(formats.WRITERS)
+
+
 def test_formats_are_checked(run, tmp_path, monkeypatch):
     checkpoint = checkpoint_in(run.folder_name)
     with pytest.raises(ValueError, match="unknown format 'onyx'; the known ones are pt2, saf"):
         export(checkpoint, tmp_path / "out", ["onyx"])
-    monkeypatch.setattr(formats, "find_spec", lambda package: None)
+    monkeypatch.setattr(packages, "find_spec", lambda package: None)
     with pytest.raises(
         ValueError, match=r"'onnx' needs onnx and onnxscript; run: pip install .*export"
     ):
@@ -281,7 +285,7 @@ def test_formats_are_checked(run, tmp_path, monkeypatch):
 
 
 def test_the_command_says_what_it_wrote_and_left_out(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(formats, "find_spec", lambda package: None)
+    monkeypatch.setattr(packages, "find_spec", lambda package: None)
     main([str(checkpoint_in(run.folder_name)), str(tmp_path / "out"), "--trust"])
     *files, last = capsys.readouterr().out.strip().splitlines()
     written = [line for line in files if line.startswith(str(tmp_path))]

@@ -29,8 +29,8 @@ def prepare(arguments: Sequence[str]) -> None:
 
     Raises:
         ValueError: if a plugin cannot be imported, if a file in ``--config-dir`` would not be read,
-            if a task, scenario, model or algorithm is unknown, if a range is empty, or if the plus
-            of ``+suite`` is missing.
+            if a task, scenario, model or algorithm is unknown, if a range is empty, if the plus
+            of ``+suite`` is missing, or if ``--help`` is asked for no run.
     """
     given = get_args_parser().parse_known_intermixed_args(list(arguments))[0]
     try:
@@ -46,6 +46,13 @@ def prepare(arguments: Sequence[str]) -> None:
     ]
     if folder:
         problems += files_in_the_way(folder)
+    chosen = {one.key_or_group for one in overrides}
+    if given.help and not chosen & {"task", "suite", "scenario"}:
+        problems.append(
+            "--help lists all settings of a run, so it needs to know which one; add a task and an "
+            "algorithm, or a suite: --help task=vmas/navigation algorithm=ippo, or --help "
+            "+suite=quickstart"
+        )
     if problems:
         raise ValueError("\n".join(problems))
 

@@ -15,7 +15,8 @@ from benchmarl_hyper.running.planning import SWEEPER, planned_jobs
     "arguments",
     [
         [],
-        ["--help"],
+        ["--help", "task=vmas/balance", "algorithm=ippo"],
+        ["--help", "+suite=quickstart"],
         ["-m", "task=vmas/balance,games/specialisation_2", "seed=range(3)"],
         ["+suite=games", "scenario=games/synchronisation_8,games/specialisation_8"],
         ["task=glob(*)", "algorithm=glob(m*)"],
@@ -28,6 +29,12 @@ from benchmarl_hyper.running.planning import SWEEPER, planned_jobs
 )
 def test_right_command_lines_pass(arguments):
     prepare(arguments)
+
+
+def test_help_without_a_run_says_what_to_add():
+    """Hydra would end in a traceback."""
+    with pytest.raises(ValueError, match=r"--help lists all settings of a run.*\+suite=quickstart"):
+        prepare(["--help"])
 
 
 def test_files_of_a_user_are_known(tmp_path):
