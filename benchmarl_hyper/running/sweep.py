@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
+from glob import escape, glob
 from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -79,9 +82,18 @@ class SweepCallback(Callback):
             if settings != redacted(settings):
                 write_whole(file, yaml.safe_dump(redacted(settings), sort_keys=False))
 
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Leave the settings out of what a job returns.
+
+        Hydra keeps that until the sweep ends, and submitit writes it to a file.
+        """
+        job_return.cfg = job_return.hydra_cfg = None
+        job_return.overrides = redacted(list(job_return.overrides or ()))
+
     @ends_the_sweep
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Raise ``SystemExit`` if a planned run is not there; the message says what is missing."""
+        _remove_handed_settings(OmegaConf.select(config, "hydra.launcher.submitit_folder"))
         if self.jobs is None:  # another sweeper has chosen the jobs
             found = records(Path(config.hydra.sweep.dir))
             missing = [(path, _problem(path, r)) for path, r in found.items() if _problem(path, r)]
@@ -93,6 +105,14 @@ class SweepCallback(Callback):
         if missing:
             sys.stdout.flush()  # so that this comes last
             raise SystemExit(_message(missing, n_runs))
+
+
+def _remove_handed_settings(folder: str | None) -> None:
+    """Remove the pickles in which submitit has handed settings to jobs that have ended by now."""
+    pattern = re.sub("%[jtAa]", "*", escape(folder or ""))
+    for result in glob(f"{pattern}/*_result.pkl") if folder else ():
+        job = result.rsplit("_", 2)[0]  # <job>_<task>_result.pkl
+        Path(f"{job}_submitted.pkl").unlink(missing_ok=True)
 
 
 def _missing(job: Job) -> str:

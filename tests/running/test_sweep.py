@@ -1,6 +1,11 @@
 import os
+import pickle
 
 import pytest
+from hydra._internal.callbacks import Callbacks
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
+from support.extras import needs
 from support.planned_runs import run_in, sweep
 
 from benchmarl_hyper.running.records import read_plan
@@ -112,6 +117,37 @@ def test_with_another_sweeper_every_run_of_the_folder_counts(tmp_path):
     callback.on_multirun_end(config)
     run_in(tmp_path, "fups", 1, status="failed", error="ValueError: no")
     assert "1 of 2 runs are not done" in end(callback, config)
+
+
+def test_what_a_job_returns_has_no_settings():
+    settings = OmegaConf.create({"api_key": "abc"})
+    returned = JobReturn(
+        ["a.api_key=abc", "seed=0"], settings, settings, status=JobStatus.COMPLETED
+    )
+    SweepCallback().on_job_end(settings, returned)
+    assert b"abc" not in pickle.dumps(returned)
+    assert returned.overrides == ["a.api_key=<redacted>", "seed=0"]
+
+
+@needs("slurm")
+def test_settings_that_were_handed_to_ended_jobs_are_removed(tmp_path):
+    callback, config = begun(tmp_path, "variant=nops", "hydra/launcher=slurm")
+    for job, *names in [("7", "submitted", "0_result"), ("8", "submitted"), ("9_1", "0_result")]:
+        (tmp_path / ".submitit" / job).mkdir(parents=True)
+        for name in names:
+            (tmp_path / ".submitit" / job / f"{job}_{name}.pkl").touch()
+    end(callback, config)
+    left = {file.name for file in (tmp_path / ".submitit").rglob("*.pkl")}
+    assert left == {"7_0_result.pkl", "8_submitted.pkl", "9_1_0_result.pkl"}
+
+
+def test_a_sweep_with_missing_runs_is_reported_all_the_same(tmp_path, capsys):
+    with sweep(tmp_path, "variant=nops") as config:
+        callbacks = Callbacks(config)
+        callbacks.on_multirun_start(config=config)
+        with pytest.raises(SystemExit, match="1 of 1 runs are not done"):
+            callbacks.on_multirun_end(config=config)
+    assert "No report: ValueError: no runs in" in capsys.readouterr().out
 
 
 def test_errors_of_the_machine_end_the_sweep_too(tmp_path, monkeypatch):
