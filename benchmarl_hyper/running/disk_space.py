@@ -1,4 +1,4 @@
-"""How much disk the checkpoints of a run will take, before they take it."""
+"""How much disk the checkpoints of a run, or of a sweep, will take, before they take it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from torch.utils._pytree import tree_leaves
 from benchmarl_hyper.run_files import CHECKPOINTS
 from benchmarl_hyper.running.checkpoint_files import checkpoints_in
 
-TELL = 1e9  # bytes of checkpoints above which a run says what it will need
+TELL = 1e9  # bytes of checkpoints above which a run, or a sweep, says what it will need
 ADAM = 2  # moments per parameter
+REMEDY = (
+    "make room, or set a smaller experiment.off_policy_memory_size, "
+    "experiment.keep_checkpoints_num=1, or experiment.checkpoint_interval=0 for no checkpoints"
+)
 
 
 def bytes_of_checkpoint(run: Experiment) -> int:
@@ -41,18 +45,20 @@ def bytes_of_checkpoint(run: Experiment) -> int:
     return networks + ADAM * _bytes(moved) + buffers
 
 
-def bytes_of_checkpoints(run: Experiment) -> int:
-    """Estimate the bytes of all checkpoints of an experiment that are on the disk at one time.
+def bytes_of_checkpoints(run: Experiment, n_runs: int = 1) -> int:
+    """Estimate the bytes of all checkpoints that are on the disk at one time.
 
     A new checkpoint is written before an old one is removed.
 
     Args:
         run: an experiment, which need not have been run.
+        n_runs: number of runs like it, one after the other.
     """
     frames, interval = run.config.get_max_n_frames(run.on_policy), run.config.checkpoint_interval
     written = (frames // interval if interval else 0) + run.config.checkpoint_at_end
-    kept = run.config.keep_checkpoints_num
-    return bytes_of_checkpoint(run) * (written if kept is None else min(written, kept + 1))
+    keep = run.config.keep_checkpoints_num
+    kept = written if keep is None else min(written, keep)
+    return bytes_of_checkpoint(run) * (n_runs * kept + (written > kept))
 
 
 def check_disk_space(run: Experiment) -> None:
@@ -72,9 +78,23 @@ def check_disk_space(run: Experiment) -> None:
     if needed - there > free:
         raise OSError(
             f"checkpoints of {run.folder_name} will need up to {needed / 1e9:.1f} GB, but the disk "
-            f"has {free / 1e9:.1f} GB left; make room, or set a smaller "
-            "experiment.off_policy_memory_size, experiment.keep_checkpoints_num=1, or "
-            "experiment.checkpoint_interval=0 for no checkpoints"
+            f"has {free / 1e9:.1f} GB left; {REMEDY}"
+        )
+
+
+def tell_disk_of_sweep(run: Experiment, n_runs: int) -> None:
+    """Say what the checkpoints of a sweep will need, if it is much or more than the disk has.
+
+    Args:
+        run: one of the sweep's experiments, with a folder.
+        n_runs: number of the sweep's runs that are not done.
+    """
+    needed = bytes_of_checkpoints(run, n_runs)
+    free = shutil.disk_usage(run.folder_name).free
+    if n_runs > 1 and needed > min(TELL, free):
+        print(
+            f"checkpoints of {n_runs} runs like this one will need about {needed / 1e9:.1f} GB; "
+            f"the disk has {free / 1e9:.1f} GB left{f'; {REMEDY}' if needed > free else ''}"
         )
 
 

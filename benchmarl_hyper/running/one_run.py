@@ -13,8 +13,10 @@ from tensordict import TensorDictBase
 
 from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
 from benchmarl_hyper.running.callbacks import RunCallback
+from benchmarl_hyper.running.disk_space import tell_disk_of_sweep
 from benchmarl_hyper.running.provenance import commit, machine, parameter_counts, versions
 from benchmarl_hyper.running.recording import ResultsCallback
+from benchmarl_hyper.running.records import left_to_tell
 from benchmarl_hyper.running.redaction import redacted
 from benchmarl_hyper.running.run_folder import RunFolder, computed, differences
 
@@ -72,19 +74,85 @@ def perform(
     """
     folder = RunFolder(path)
     with folder.locked() as free:
-        folder.refuse_other_settings(settings, busy=not free)
-        if not free:
-            print(f"{path}: another process is working on it; skipped")
-            return False
-        if folder.record().get("status") == "done":
-            print(f"{path}: already done; skipped")
-            return True
-        with folder.failures_recorded():
-            checkpoint = _checkpoint(folder, settings)
-            folder.put_aside(checkpoint)
-            folder.begin(settings, {**labels, "versions": versions(), "commit": commit()})
-            _run(folder, labels["label"], lambda callbacks: build(path, checkpoint, callbacks))
-        return True
+        if claim(folder, settings, free):
+            with folder.failures_recorded():
+                Attempt(folder, labels, settings).train(build)
+        return free
+
+
+def claim(folder: RunFolder, settings: Mapping[str, Any], free: bool) -> bool:
+    """Return whether a folder's run is to be done here; if it is not, say why.
+
+    Args:
+        folder: the run folder.
+        settings: the resolved configuration.
+        free: whether this process has locked the folder.
+
+    Raises:
+        FolderError: if the folder holds a broken record, or a run with other settings that would
+            be lost.
+    """
+    folder.refuse_other_settings(settings, busy=not free)
+    if not free:
+        print(f"{folder.path}: another process is working on it; skipped")
+        return False
+    if folder.record().get("status") == "done":
+        print(f"{folder.path}: already done; skipped")
+        return False
+    return True
+
+
+class Attempt:
+    """One attempt at a run, in a folder that this process has locked.
+
+    Args:
+        folder: the run folder.
+        labels: what identifies the run in its record.
+        settings: the resolved configuration.
+    """
+
+    def __init__(self, folder: RunFolder, labels: Mapping[str, Any], settings: Mapping[str, Any]):
+        self.folder, self.labels, self.settings = folder, labels, settings
+        self.checkpoint = _checkpoint(folder, settings)
+        self.absolute = AbsoluteMetricCallback()
+
+    def train(self, build: Build) -> None:
+        """Run the experiment to its end."""
+        run = self.begin(build)
+        with interrupts():
+            run.run()
+        self.end()
+
+    def begin(self, build: Build, **facts: Any) -> Experiment:
+        """Return the experiment, ready to run, and record that it has begun.
+
+        Args:
+            build: function that makes it.
+            **facts: more facts for the run's record.
+        """
+        folder, label = self.folder, self.labels["label"]
+        folder.put_aside(self.checkpoint)
+        facts = {**self.labels, "versions": versions(), "commit": commit(), **facts}
+        folder.begin(self.settings, facts)
+        callbacks = [ResultsCallback(label), self.absolute, ProgressCallback(folder)]
+        self.run = run = build(folder.path, self.checkpoint, callbacks)
+        if n_runs := left_to_tell(folder.path.parents[2]):  # <sweep>/<task>/<label>/seed_<seed>
+            tell_disk_of_sweep(run, n_runs)
+        folder.update(
+            **progress(run),
+            max_frames=run.config.get_max_n_frames(run.on_policy),
+            evaluation_episodes=run.config.evaluation_episodes,
+            machine=machine(str(run.config.train_device)),
+            parameters=parameter_counts(run),
+        )
+        return run
+
+    def end(self) -> None:
+        """Record that the run is done."""
+        best = self.absolute.best
+        self.folder.update(
+            **progress(self.run), absolute_frames=best and best["frames"], status="done"
+        )
 
 
 def _checkpoint(folder: RunFolder, settings: Mapping[str, Any]) -> Path | None:
@@ -108,22 +176,3 @@ def interrupts() -> Iterator[None]:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise
-
-
-def _run(folder: RunFolder, label: str, build: Callable[[Sequence[Callback]], Experiment]) -> None:
-    absolute = AbsoluteMetricCallback()
-    run = build([ResultsCallback(label), absolute, ProgressCallback(folder)])
-    folder.update(
-        **progress(run),
-        max_frames=run.config.get_max_n_frames(run.on_policy),
-        evaluation_episodes=run.config.evaluation_episodes,
-        machine=machine(str(run.config.train_device)),
-        parameters=parameter_counts(run),
-    )
-    with interrupts():
-        run.run()
-    folder.update(
-        **progress(run),
-        absolute_frames=absolute.best and absolute.best["frames"],
-        status="done",
-    )

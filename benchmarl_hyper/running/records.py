@@ -11,6 +11,7 @@ from typing import Any
 from benchmarl_hyper.run_files import LOCK, PLAN, RECORD, write_whole
 
 STATUSES = ("running", "done", "failed")
+UNTOLD = ".untold"  # beside a plan, until a run has said what the sweep needs
 
 
 class FolderError(ValueError):
@@ -128,6 +129,23 @@ def write_plan(folder: Path, paths: Iterable[Path]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted({os.path.relpath(path, folder) for path in paths})
     write_whole(folder / PLAN, json.dumps(names, indent=1))
+    (folder / UNTOLD).touch()
+
+
+def left_to_tell(folder: Path) -> int:
+    """Return how many planned runs are not done, to the first process that asks; 0 to others.
+
+    Only one process can remove a file, and a new plan brings the file back.
+
+    Args:
+        folder: the folder of the sweep.
+    """
+    try:
+        (folder / UNTOLD).unlink()
+    except OSError:
+        return 0
+    found = records(folder)
+    return sum(found.get(path, {}).get("status") != "done" for path in read_plan(folder))
 
 
 def read_plan(folder: Path) -> set[Path]:

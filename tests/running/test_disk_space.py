@@ -42,19 +42,20 @@ def test_estimating_draws_no_random_numbers_and_needs_no_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "times"),
+    ("settings", "kept", "at_one_time"),
     [
-        ({"checkpoint_interval": 8, "keep_checkpoints_num": 1}, 2),
-        ({"checkpoint_interval": 8, "keep_checkpoints_num": 2}, 3),
-        ({"checkpoint_interval": 8, "keep_checkpoints_num": None}, 4),
-        ({"checkpoint_interval": 32, "keep_checkpoints_num": 2}, 1),
-        ({"checkpoint_interval": 0}, 0),
-        ({"checkpoint_interval": 0, "checkpoint_at_end": True}, 1),
+        ({"checkpoint_interval": 8, "keep_checkpoints_num": 1}, 1, 2),
+        ({"checkpoint_interval": 8, "keep_checkpoints_num": 2}, 2, 3),
+        ({"checkpoint_interval": 8, "keep_checkpoints_num": None}, 4, 4),
+        ({"checkpoint_interval": 32, "keep_checkpoints_num": 2}, 1, 1),
+        ({"checkpoint_interval": 0}, 0, 0),
+        ({"checkpoint_interval": 0, "checkpoint_at_end": True}, 1, 1),
     ],
 )
-def test_a_new_checkpoint_and_those_that_are_kept(tmp_path, settings, times):
+def test_a_new_checkpoint_and_those_that_are_kept(tmp_path, settings, kept, at_one_time):
     run = experiment(tmp_path, "nops", max_n_iters=4, **settings)
-    assert bytes_of_checkpoints(run) == times * bytes_of_checkpoint(run)
+    assert bytes_of_checkpoints(run) == at_one_time * bytes_of_checkpoint(run)
+    assert bytes_of_checkpoints(run, 5) == (4 * kept + at_one_time) * bytes_of_checkpoint(run)
     run.close()
 
 
@@ -71,3 +72,27 @@ def test_what_is_much_is_said_and_what_is_too_much_is_refused_before_training(
     ):
         run.run()
     assert run.n_iters_performed == 0
+
+
+@pytest.mark.parametrize(
+    ("tell", "free", "n_runs", "said"),
+    [
+        (1000, 1e15, 9, "checkpoints of 9 runs like this one will need about 0.0 GB; the disk has"),
+        (1e9, 1000, 9, "the disk has 0.0 GB left; make room, or set a smaller experiment.off_pol"),
+        (1e9, 1e15, 9, ""),
+        (1000, 1e15, 1, ""),
+    ],
+)
+def test_a_sweep_says_what_is_much_or_too_much(
+    tell, free, n_runs, said, tmp_path, monkeypatch, capsys
+):
+    run = resumable(tmp_path, "nops")
+    run.close()
+    monkeypatch.setattr(disk_space, "TELL", tell)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    capsys.readouterr()
+    disk_space.tell_disk_of_sweep(run, n_runs)
+    output = capsys.readouterr().out
+    assert said in output
+    assert bool(said) == bool(output)
+    assert ("make room" in output) == (free == 1000)

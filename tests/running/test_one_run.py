@@ -5,8 +5,10 @@ from support.experiments import experiment
 from support.run_folders import contents
 
 from benchmarl_hyper.report.reading import results
+from benchmarl_hyper.running import disk_space
 from benchmarl_hyper.running.experiment import ResumableExperiment
 from benchmarl_hyper.running.one_run import perform
+from benchmarl_hyper.running.records import write_plan
 from benchmarl_hyper.running.run_folder import FolderError, RunFolder
 
 LABELS = {"task": "vmas/navigation", "label": "ippo_nops", "seed": 0, "overrides": []}
@@ -41,6 +43,15 @@ def test_a_run_is_done_and_tells_all_about_itself(tmp_path):
     assert record["wall_time_s"] > 0
     assert {"torch", "benchmarl", "benchmarl-hyper"} <= record["versions"].keys()
     assert record["machine"]["device"] == "cpu"
+
+
+def test_the_first_run_of_a_plan_says_what_all_of_it_needs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(disk_space, "TELL", 0)
+    paths = [tmp_path / "navigation" / "nops" / f"seed_{seed}" for seed in range(2)]
+    write_plan(tmp_path, [*paths, tmp_path / "navigation" / "nops" / "seed_2"])
+    for path in paths:
+        perform(path, LABELS, SETTINGS, build)
+    assert capsys.readouterr().out.count("checkpoints of 3 runs like this one will need") == 1
 
 
 def test_the_report_reads_it(tmp_path):

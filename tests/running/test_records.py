@@ -7,6 +7,7 @@ from support.planned_runs import run_in
 from benchmarl_hyper.running.records import (
     FolderError,
     is_locked,
+    left_to_tell,
     read_plan,
     read_record,
     records,
@@ -75,6 +76,17 @@ def test_a_plan_names_folders_and_moves_with_them(tmp_path):
         tmp_path / "moved" / "a" / "seed_0",
         tmp_path / "other",
     }
+
+
+def test_of_a_sweep_one_process_tells_what_is_left(tmp_path):
+    assert left_to_tell(tmp_path) == 0  # there is no plan
+    planned = [
+        run_in(tmp_path, "nops", seed, status="done" if seed else "failed") for seed in (0, 1)
+    ]
+    for _ in range(2):  # a sweep, and the same command again
+        write_plan(tmp_path, [*planned, tmp_path / "vmas_balance" / "ippo_fups" / "seed_0"])
+        assert [left_to_tell(tmp_path) for _ in range(3)] == [2, 0, 0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plan.json", "vmas_balance"]
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", '[["seed=0", "task=x"]]', "7"])
