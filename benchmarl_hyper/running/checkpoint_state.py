@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from tensordict import TensorDictBase
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 from torchrl.envs import EnvBase
 
 from benchmarl_hyper.running.buffers import grow, save_compactly
@@ -74,7 +75,7 @@ class StateCallback(RunCallback):
             if hasattr(updater, "counter")
         }
         if "collector" in state_dict:
-            networks = [t for g in run.group_map for t in _tensors(state_dict[f"loss_{g}"])]
+            networks = tree_leaves([state_dict[f"loss_{group}"] for group in run.group_map])
             policy = _shared(state_dict["collector"]["policy_state_dict"], networks)
             state_dict["collector"] = {**state_dict["collector"], "policy_state_dict": policy}
 
@@ -105,24 +106,17 @@ def _environments(run: Any) -> Iterator[tuple[str, EnvBase]]:
     yield "training", run.rollout_env if run.config.collect_with_grad else run.collector.env
 
 
-def _tensors(state: Any) -> Iterator[Tensor]:
-    if isinstance(state, Mapping):
-        for value in state.values():
-            yield from _tensors(value)
-    elif isinstance(state, Tensor):
-        yield state
-
-
-def _shared(state: Mapping[str, Any], networks: list[Tensor]) -> dict[str, Any]:
+def _shared(state: Mapping[str, Any], networks: list[Any]) -> dict[str, Any]:
     """Return a state dict in which tensors that equal one of the networks' are that tensor."""
     return {
         key: next((t for t in networks if _equal(t, value)), value) for key, value in state.items()
     }
 
 
-def _equal(one: Tensor, other: Any) -> bool:
+def _equal(one: Any, other: Any) -> bool:
     return (
-        isinstance(other, Tensor)
+        isinstance(one, Tensor)
+        and isinstance(other, Tensor)
         and (one.shape, one.dtype, one.device) == (other.shape, other.dtype, other.device)
         and torch.equal(one, other)
     )

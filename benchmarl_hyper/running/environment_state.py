@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -18,34 +19,37 @@ from benchmarl_hyper.running.transform_attributes import (
 )
 
 
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # VecNorm warns before its first episode
+        yield
+
+
+@_without_warnings()
 def environment_state(env: EnvBase) -> dict[str, Any]:
     """Return a copy of the state of an environment's transforms, and of those inside of it.
 
     The state of the current episode is not part of it, nor are random generators.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # VecNorm warns before its first episode
-        if isinstance(env, TransformedEnv):
-            return {
-                "transforms": deepcopy(env.transform.state_dict()),
-                "attributes": deepcopy(attributes(env.transform)),
-                "inside": environment_state(env.base_env),
-            }
+    if isinstance(env, TransformedEnv):
         return {
-            "environment": deepcopy(env.state_dict())
-        }  # of environments side by side, one state each
+            "transforms": deepcopy(env.transform.state_dict()),
+            "attributes": deepcopy(attributes(env.transform)),
+            "inside": environment_state(env.base_env),
+        }
+    return {"environment": deepcopy(env.state_dict())}  # one state each, if they are side by side
 
 
+@_without_warnings()
 def load_environment_state(env: EnvBase, state: Mapping[str, Any]) -> None:
     """Restore what :func:`environment_state` returned for an environment of the same kind."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        if isinstance(env, TransformedEnv):
-            env.transform.load_state_dict(deepcopy(state["transforms"]))
-            load_attributes(env.transform, deepcopy(state["attributes"]))
-            load_environment_state(env.base_env, state["inside"])
-        else:
-            env.load_state_dict(deepcopy(state["environment"]))
+    if isinstance(env, TransformedEnv):
+        env.transform.load_state_dict(deepcopy(state["transforms"]))
+        load_attributes(env.transform, deepcopy(state["attributes"]))
+        load_environment_state(env.base_env, state["inside"])
+    else:
+        env.load_state_dict(deepcopy(state["environment"]))
 
 
 def load_evaluation_state(run: Experiment, checkpoint: Mapping[str, Any]) -> None:
@@ -60,6 +64,7 @@ def load_evaluation_state(run: Experiment, checkpoint: Mapping[str, Any]) -> Non
         load_environment_state(run.test_env, checkpoint["environments"]["evaluation"])
 
 
+@_without_warnings()
 def begin_episode(env: TransformedEnv, reset: Callable[[], Any] | None = None) -> None:
     """Begin an episode, since some transforms cannot load a state before their first one.
 
@@ -67,8 +72,7 @@ def begin_episode(env: TransformedEnv, reset: Callable[[], Any] | None = None) -
         env: the environment; if its transforms have no state, nothing is done.
         reset: function that resets it; None for its own.
     """
-    with warnings.catch_warnings(), local_seed():
-        warnings.simplefilter("ignore", UserWarning)
+    with local_seed():
         if env.transform.state_dict():
             (reset or env.reset)()
 

@@ -123,8 +123,7 @@ def _check_task(cfg: DictConfig, name: str, here: bool) -> None:
         )
     kinds = ("continuous", "discrete")
     acts = [kind for kind in kinds if getattr(task, f"supports_{kind}_actions")()]
-    check = {kind: getattr(algorithm, f"supports_{kind}_actions", lambda: True) for kind in kinds}
-    if not any(check[kind]() for kind in acts):
+    if not any(getattr(algorithm, f"supports_{kind}_actions", lambda: True)() for kind in acts):
         raise ValueError(
             f"algorithm: {algorithm.__name__} does not act in task={name}, whose actions are "
             f"{' or '.join(acts)}; choose another algorithm, for example ippo or mappo"

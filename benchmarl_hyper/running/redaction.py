@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 REDACTED = "<redacted>"
-SECRETS = {
-    *(("password",), ("passwords",), ("passwd",), ("passphrase",), ("secret",), ("secrets",)),
-    *(("token",), ("apikey",), ("credential",), ("credentials",), ("authorization",)),
-    *(("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("auth", "key")),
-}
+SECRETS = (
+    *("api_key", "access_key", "private_key", "secret_key", "auth_key"),  # before "secret" alone
+    *("password", "passwords", "passwd", "passphrase", "secret", "secrets"),
+    *("token", "apikey", "credential", "credentials", "authorization"),
+)
+_SECRET = re.compile(rf"(?<![^_])({'|'.join(SECRETS)})(?![^_])")
 # A key and its value in text, for example an override of the command line: ``a.api_key=x``
 _ASSIGNMENT = re.compile(
     r"""(?P<key>[\w.@/-]*\w)(?P<quote>["']?)(?P<sign>\s*[=:]\s*)"""
@@ -48,19 +49,10 @@ def _is_secret(key: str, value: Any) -> bool:
     """
     if value is None or value == "" or isinstance(value, bool):
         return False
-    words = _words(key.rpartition(".")[2])
-    for secret in SECRETS:
-        ends = range(len(secret), len(words) + 1)
-        found = [end for end in ends if tuple(words[end - len(secret) : end]) == secret]
-        if found and (not isinstance(value, int | float) or found[-1] == len(words)):
-            return True
-    return False
-
-
-def _words(key: str) -> list[str]:
-    """Return the words of ``api_key``, ``apiKey`` or ``API-KEY``."""
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", key)
-    return [part.lower() for part in parts]
+    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", key.rpartition(".")[2])
+    words = "_".join(parts).lower()  # of api_key, apiKey or API-KEY
+    ends = [found.end() for found in _SECRET.finditer(words)]
+    return bool(ends) and (not isinstance(value, int | float) or ends[-1] == len(words))
 
 
 def _without_assignments(text: str) -> str:

@@ -37,19 +37,11 @@ from benchmarl_hyper.running.redaction import redacted
 from benchmarl_hyper.running.rewind import rewind
 
 # Settings that decide only where a run executes and logs, and not what it computes
-PLACES = {"name", "num_threads", "checkpoint_share"} | {
-    f"experiment.{key}"
-    for key in (
-        "buffer_device",
-        "sampling_device",
-        "train_device",
-        "loggers",
-        "project_name",
-        "wandb_extra_kwargs",
-    )
+PLACES = {
+    *("name", "num_threads", "checkpoint_share", "experiment.buffer_device"),
+    *("experiment.sampling_device", "experiment.train_device", "experiment.loggers"),
+    *("experiment.project_name", "experiment.wandb_extra_kwargs"),
 }
-
-
 # BenchMARL's memory-mapped replay buffers, which a killed process leaves in its folder
 DISK_BUFFERS = "buffer_*"
 
@@ -229,11 +221,8 @@ def _copy(experiment: Path, target: Path) -> None:
 
 def _free(target: Path) -> Path:
     """Return a path at which nothing is: an attempt may have been copied, and is then given up."""
-    numbers = itertools.count(2)
-    path = target
-    while path.exists():
-        path = target.with_name(f"{target.name}_{next(numbers)}")
-    return path
+    others = (target.with_name(f"{target.name}_{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([target], others) if not path.exists())
 
 
 def _checkpoints(experiment: Path) -> list[Path]:

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 from torchrl.data import TensorSpec
 from torchrl.envs import EnvBase
 from torchrl.envs.transforms import Transform
 
 _ARRAY = "numpy"  # key of an array, as a tensor
+_NUMPY = (np.ndarray, np.generic)
+_PLAIN = (bool, int, float, str, Tensor, *_NUMPY)
 _CONSTANT = (nn.Module, TensorSpec, EnvBase, type, torch.dtype, torch.device)
 
 
@@ -59,34 +62,23 @@ def _own(transform: Transform) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return type(value) is dict and all(_is_plain(part) for part in value.values())
-    if type(value) in (list, tuple):
-        return all(_is_plain(part) for part in value)
-    return value is None or isinstance(
-        value, (bool, int, float, str, Tensor, np.ndarray, np.generic)
-    )
+    parts = tree_leaves(value, is_leaf=lambda part: type(part) not in (dict, list, tuple))
+    return all(part is None or isinstance(part, _PLAIN) for part in parts)
 
 
 def _encoded(value: Any) -> Any:
     """Return a plain value in types that torch loads without trusting the file."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        return {_ARRAY: torch.as_tensor(value)}
-    if isinstance(value, dict):
-        return {key: _encoded(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_encoded(part) for part in value)
-    return value
+    return tree_map_only(_NUMPY, lambda array: {_ARRAY: torch.as_tensor(array)}, value)
 
 
 def _decoded(value: Any) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {_ARRAY}:
-            return value[_ARRAY].numpy()[()]  # a number, if it has no dimensions
-        return {key: _decoded(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_decoded(part) for part in value)
-    return value
+    def is_array(part: Any) -> bool:
+        return isinstance(part, dict) and part.keys() == {_ARRAY}
+
+    def decoded(part: Any) -> Any:
+        return part[_ARRAY].numpy()[()] if is_array(part) else part  # a number, if 0-dimensional
+
+    return tree_map(decoded, value, is_leaf=is_array)
 
 
 def _pickled(value: Any) -> bytes | None:

@@ -56,7 +56,6 @@ def mapping(rule: Rule) -> Rule:
 ANYTHING = Rule("values", lambda value: True)
 TEXT = Rule("text", lambda value: isinstance(value, str))
 NAME = Rule(f"1 to {LONGEST_NAME} printable characters", _is_name)
-NUMBER = Rule(f"a finite number of at most {MOST:g}", is_number)
 COUNT = Rule(f"a whole number from 0 to {MOST_FRAMES}", _is_count)
 PLAIN = Rule("short text or numbers", lambda v: v is None or is_number(v) or _is_short(v))
 SECTION = optional(mapping(ANYTHING))

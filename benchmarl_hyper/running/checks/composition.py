@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -18,11 +18,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarl_hyper.conf_files import CONF, read_yaml
+from benchmarl_hyper.running.checks.settings import SECTIONS
 
 # The keys of BenchMARL's configuration and of conf/run.yaml
-KEYS = {"experiment", "algorithm", "task", "model", "critic_model", "method", "seed"} | {
-    key for key in read_yaml(CONF / "run.yaml") if key != "hydra"
-}
+KEYS = {*SECTIONS, "seed", *read_yaml(CONF / "run.yaml")} - {"hydra"}
 GLOBAL = ("variant", "scenario", "suite")  # groups whose files set keys at the top
 ANY = "any"  # where a file is written in a way that hides its choice
 
@@ -75,11 +74,10 @@ def _unknown_keys(
                 "that its settings reach nobody; add the line"
             )
         elif not re.search(rf"\${{{re.escape(key)}\b", text):
-            near = get_close_matches(key, KEYS, n=1)
-            guess = f"did you mean '{near[0]}'? " if near else ""
             yield (
-                f"{key}: nobody reads this key; {guess}The keys are {', '.join(sorted(KEYS))}. A "
-                f"key of your own must be used by another one, as ${{{key}}}"
+                f"{key}: nobody reads this key; {_guess(key, KEYS)}The keys are "
+                f"{', '.join(sorted(KEYS))}. A key of your own must be used by another one, as "
+                f"${{{key}}}"
             )
 
 
@@ -99,33 +97,26 @@ def _untyped(cfg: DictConfig, choices: Mapping[str, Any]) -> Iterator[str]:
 
 def _added_keys(cfg: DictConfig) -> Iterator[str]:
     """Yield keys that ``+key=...`` has added to settings whose keys are known."""
-    for section in {
-        "experiment",
-        "algorithm",
-        "task",
-        "model",
-        "critic_model",
-        "method",
-    } & cfg.keys():
+    for section in {*SECTIONS} & cfg.keys():
         schema = OmegaConf.get_type(cfg, section)
         known = {f.name for f in fields(schema)} if is_dataclass(schema) else {*cfg[section]}
         for key in cfg[section].keys() - known:
-            near = get_close_matches(key, known, n=1)
-            guess = f"did you mean '{near[0]}'? " if near else ""
             yield (
-                f"{section}.{key}: nobody reads this key; {guess}The keys of {section} are "
-                f"{', '.join(sorted(known))}"
+                f"{section}.{key}: nobody reads this key; {_guess(key, known)}The keys of "
+                f"{section} are {', '.join(sorted(known))}"
             )
+
+
+def _guess(key: str, known: Iterable[str]) -> str:
+    near = get_close_matches(key, known, n=1)
+    return f"did you mean '{near[0]}'? " if near else ""
 
 
 def _unknown_flags(sharing: Mapping[str, Any]) -> Iterator[str]:
     known = {f.name for config in algorithm_config_registry.values() for f in fields(config)}
     for key in sharing.keys() - known:
-        near = get_close_matches(key, known, n=1)
-        yield (
-            f"sharing.{key}: no algorithm has this setting; "
-            f"{f'did you mean {near[0]}?' if near else 'remove it'}"
-        )
+        guess = _guess(key, known).strip() or "remove it"
+        yield f"sharing.{key}: no algorithm has this setting; {guess}"
 
 
 def _other_models(
@@ -180,15 +171,10 @@ def variant_choice(name: str, group: str, sources: Sequence[Any]) -> str | None:
 
 
 def _file(name: str, sources: Sequence[Any]) -> dict[str, Any] | None:
-    for source in sources:
-        root: Any = None
-        if source.schema == "file":
-            root = Path(source.path)
-        elif source.schema == "pkg":
-            root = resources.files(source.path)
-        if root is not None and root.joinpath(name).is_file():
-            return _read(root.joinpath(name).read_text(encoding="utf-8"))
-    return None
+    kinds: dict[str, Callable[[str], Any]] = {"file": Path, "pkg": resources.files}
+    roots = (kinds[one.schema](one.path) for one in sources if one.schema in kinds)
+    found = next((file for root in roots if (file := root.joinpath(name)).is_file()), None)
+    return None if found is None else _read(found.read_text(encoding="utf-8"))
 
 
 @cache

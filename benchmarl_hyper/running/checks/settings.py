@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from torch.utils._pytree import tree_leaves
 
 from benchmarl_hyper.run_files import flat
 from benchmarl_hyper.running.checks.rules import rule_of
@@ -67,14 +68,15 @@ def _broken_rules(settings: Settings) -> Iterator[str]:
     for key, value in settings.items():
         rule = rule_of(key)
         evaluates = settings.get("experiment.evaluation") or "evaluation_" not in key
-        if rule and evaluates and not rule.allows(value):
+        if rule and evaluates and not rule.holds(value):
             yield f"{_shown(key, value)}: must be {rule.words}"
 
 
 def _not_finite(settings: Settings) -> Iterator[str]:
     for key, value in settings.items():
-        wrong = math.isnan if key.startswith("task.") else _endless  # a task may have no limit
-        numbers = [x for x in _leaves(value) if isinstance(x, float) and wrong(x)]
+        numbers = [x for x in tree_leaves(value) if isinstance(x, float) and not math.isfinite(x)]
+        if key.startswith("task."):  # a task may have no limit
+            numbers = [x for x in numbers if math.isnan(x)]
         if numbers and not (rule_of(key) and math.isnan(numbers[0])):
             yield f"{_shown(key, value)}: must be a finite number"
 
@@ -186,18 +188,6 @@ def _multiple(key: str, value: int, base: str, unit: int) -> str:
         f"experiment.{key}={value}: must be a multiple of experiment.{base}={unit}; set it to "
         f"{' or '.join(map(str, near))}"
     )
-
-
-def _endless(number: float) -> bool:
-    return not math.isfinite(number)
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, list):
-        for each in value:
-            yield from _leaves(each)
-    else:
-        yield value
 
 
 def _shown(key: str, value: Any) -> str:
