@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.benchmarl_requests import ALL_MODELS
 from support.extras import imported, needs
+from support.forks import forked, output_of
 from support.processes import EIGHT_FRAMES, python
 
 pytestmark = pytest.mark.slow
@@ -49,38 +50,38 @@ def test_benchmarl_trains_evaluates_and_resumes(tmp_path):
     python("-m", "benchmarl.run", *TINY_RUN, *models("hypermarl_mlp"), cwd=tmp_path)
     assert results(tmp_path) == {("ippo", "seed_0"): {"step_1", "step_2"}}
     first, last = sorted(tmp_path.rglob("checkpoint_*.pt"), key=lambda path: len(path.name))
-    output = python("-m", "benchmarl.evaluate", last, cwd=tmp_path)
+    output = output_of("-m", "benchmarl.evaluate", last, cwd=tmp_path)
     assert "Evaluation results logged" in output
-    output = python("-m", "benchmarl.resume", first, cwd=tmp_path)
+    output = output_of("-m", "benchmarl.resume", first, cwd=tmp_path)
     assert "2/2" in output
 
 
 def test_benchmarl_trains_and_resumes_an_algorithm_of_ours(tmp_path):
     options = [option for option in TINY_RUN if not option.startswith("algorithm=")]
-    python("-m", "benchmarl.run", *options, "algorithm=happo", cwd=tmp_path)
+    output_of("-m", "benchmarl.run", *options, "algorithm=happo", cwd=tmp_path)
     assert set(results(tmp_path)) == {("happo", "seed_0")}
     first = min(tmp_path.rglob("checkpoint_*.pt"), key=lambda path: len(path.name))
-    assert "2/2" in python("-m", "benchmarl.resume", first, cwd=tmp_path)
+    assert "2/2" in output_of("-m", "benchmarl.resume", first, cwd=tmp_path)
 
 
 @needs("joblib")
 def test_benchmarl_sweeps_with_joblib(tmp_path):
     folder = f"hydra.sweep.dir={tmp_path}/sweep"
     sweep = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", folder, "seed=0,1"]
-    python("-m", "benchmarl.run", *sweep, *TINY_RUN, *models("fups_id"), cwd=tmp_path)
+    output_of("-m", "benchmarl.run", *sweep, *TINY_RUN, *models("fups_id"), cwd=tmp_path)
     assert set(results(tmp_path)) == {("ippo", "seed_0"), ("ippo", "seed_1")}
 
 
 def test_our_runner_labels_tabulates_and_reloads(tmp_path):
     variants = "variant=nops,hypermarl_linear"
     keep = "experiment.keep_checkpoints_num=null"
-    output = python("-m", "benchmarl_hyper.run", "-m", *TINY_RUN, variants, keep, cwd=tmp_path)
+    output = output_of("-m", "benchmarl_hyper.run", "-m", *TINY_RUN, variants, keep, cwd=tmp_path)
     labels = {"ippo_nops", "ippo_hypermarl_linear"}
     assert {label for label, _ in results(tmp_path)} == labels
     table = output[output.rindex("final return ") :]
     assert all(label in table for label in labels)
     checkpoint = next(path for path in tmp_path.rglob("checkpoint_8.pt") if "nops" in str(path))
-    output = python("-m", "benchmarl.resume", checkpoint, cwd=tmp_path)
+    output = output_of("-m", "benchmarl.resume", checkpoint, cwd=tmp_path)
     assert "2/2" in output
     assert {label for label, _ in results(tmp_path)} == labels
 
@@ -90,16 +91,16 @@ def test_a_variant_from_yaml_alone(runner, tmp_path):
     ours = runner == "benchmarl_hyper.run"
     chosen = ["variant=hypermarl_wide"] if ours else models("hypermarl_wide")
     folder = ["--config-dir", ROOT / "examples" / "my_variants"]
-    output = python("-m", runner, *folder, *TINY_RUN, *chosen, "--cfg", "job", cwd=tmp_path)
+    output = output_of("-m", runner, *folder, *TINY_RUN, *chosen, "--cfg", "job", cwd=tmp_path)
     assert output.count("embedding_dim: 16") == 2
     assert output.count("name: hypermarl_mlp") == 2
     if ours:
-        python("-m", runner, *folder, *TINY_RUN, *chosen, cwd=tmp_path)
+        output_of("-m", runner, *folder, *TINY_RUN, *chosen, cwd=tmp_path)
         assert set(results(tmp_path)) == {("ippo_hypermarl_wide", "seed_0")}
 
 
 def test_an_unknown_variant_is_answered_with_the_known_ones(tmp_path):
-    output = python("-m", "benchmarl_hyper.run", "variant=nosp", cwd=tmp_path, check=False)
+    output = forked("-m", "benchmarl_hyper.run", "variant=nosp", cwd=tmp_path)[1]
     assert "Could not find 'variant/nosp'" in output
     assert all(variant in output for variant in ALL_MODELS)
 
@@ -122,7 +123,7 @@ def test_an_unknown_variant_is_answered_with_the_known_ones(tmp_path):
     ],
 )
 def test_unknown_choices_are_answered_with_the_known_ones(tmp_path, wrong, answer, known):
-    output = python("-m", "benchmarl_hyper.run", "-m", wrong, cwd=tmp_path, check=False)
+    output = forked("-m", "benchmarl_hyper.run", "-m", wrong, cwd=tmp_path)[1]
     assert answer in output
     assert all(name in output for name in known)
     assert not list(tmp_path.iterdir())
@@ -131,18 +132,17 @@ def test_unknown_choices_are_answered_with_the_known_ones(tmp_path, wrong, answe
 @pytest.mark.parametrize("key", ["save_folder", "restore_file"])
 def test_our_runner_finds_folders_by_itself(tmp_path, key):
     arguments = [*TINY_RUN, f"experiment.{key}=/nowhere"]
-    output = python("-m", "benchmarl_hyper.run", *arguments, cwd=tmp_path, check=False)
+    output = forked("-m", "benchmarl_hyper.run", *arguments, cwd=tmp_path)[1]
     assert f"experiment.{key}=/nowhere cannot be set in this runner" in output
 
 
 def test_an_unknown_model_name_is_answered_with_the_known_ones(tmp_path):
     (tmp_path / "model" / "layers").mkdir(parents=True)
     (tmp_path / "model" / "layers" / "mine.yaml").write_text("name: nosp\n", encoding="utf-8")
-    output = python(
+    output = forked(
         *("-m", "benchmarl_hyper.run", "--config-dir", tmp_path, *TINY_RUN, *models("mine")),
         cwd=tmp_path,
-        check=False,
-    )
+    )[1]
     assert "unknown model 'nosp'; the known ones are" in output
     assert not list(tmp_path.rglob("config.pkl"))
 
@@ -150,7 +150,7 @@ def test_an_unknown_model_name_is_answered_with_the_known_ones(tmp_path):
 @pytest.mark.parametrize("name", ["hyper_experiment", "hypermarl_paper"])
 def test_presets_are_on_the_path_of_benchmarl(name, tmp_path):
     preset = [f"experiment={name}", "algorithm=mappo_paper", "task=vmas/dispersion"]
-    output = python("-m", "benchmarl.run", *preset, "--cfg", "job", cwd=tmp_path)
+    output = output_of("-m", "benchmarl.run", *preset, "--cfg", "job", cwd=tmp_path)
     assert "fused: true" in output
     assert "lmbda: 0.95" in output
     assert ("lr: 0.0005" in output) == (name == "hypermarl_paper")
@@ -170,7 +170,7 @@ def test_other_hydra_applications_stay_light(tmp_path):
 
 
 def test_example_in_python(tmp_path):
-    output = python(ROOT / "examples" / "train.py", 6000, tmp_path, cwd=tmp_path)
+    output = output_of(ROOT / "examples" / "train.py", 6000, tmp_path, cwd=tmp_path)
     assert "HypermarlMlp(n_agents=3" in output
     assert "0.weight: (3, 64, 18)" in output
 

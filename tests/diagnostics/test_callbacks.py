@@ -5,7 +5,6 @@ import torch
 from benchmarl.models import GruConfig, MlpConfig
 from support.benchmarl_requests import config_of
 from support.experiments import experiment, one_group, two_groups
-from support.extras import needs
 from tensordict import TensorDict
 from torch import nn
 
@@ -18,7 +17,6 @@ from benchmarl_hyper.diagnostics.callbacks import (
 from benchmarl_hyper.diagnostics.policy_gradients import mean_policy_gradient, policy_gradients
 from benchmarl_hyper.diagnostics.policy_outputs import everyone_on_everything, group_distances
 from benchmarl_hyper.running.experiment import ResumableExperiment
-from benchmarl_hyper.tasks.smax import SmaxTask
 
 MLP = MlpConfig(num_cells=[8], activation_class=nn.Tanh, layer_class=nn.Linear)
 
@@ -78,18 +76,23 @@ def test_everybody_is_asked_about_everything(continuous, model, tmp_path):
             torch.testing.assert_close(mine[key], alone[key][:, agent])
 
 
+# One algorithm per kind of output
+OUTPUTS = [
+    ("ippo", True, {"snd", "snd_loc"}),
+    ("mappo", False, {"snd_js", "snd_tvd"}),
+    ("iddpg", True, {"snd_loc"}),
+    ("iql", False, {"snd_js", "snd_tvd"}),
+]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("algorithm", "continuous", "names"),
+    ("model", "algorithm", "continuous", "names"),
     [
-        ("ippo", True, {"snd", "snd_loc"}),
-        ("mappo", False, {"snd_js", "snd_tvd"}),
-        ("masac", True, {"snd", "snd_loc"}),
-        ("iddpg", True, {"snd_loc"}),
-        ("iql", False, {"snd_js", "snd_tvd"}),
+        *((model, *output) for model in ("fups", "nops") for output in OUTPUTS),
+        *((model, *OUTPUTS[0]) for model in ("shared mlp", "unshared mlp")),
     ],
 )
-@pytest.mark.parametrize("model", ["fups", "nops", "shared mlp", "unshared mlp"])
 def test_sharing_without_id_has_no_diversity(model, algorithm, continuous, names, tmp_path):
     share = {"share_policy_params": model != "unshared mlp"}
     config = MLP if "mlp" in model else model
@@ -154,14 +157,6 @@ def test_action_masks_go_with_the_observation():
 
 
 @pytest.mark.slow
-@needs("smax")
-@pytest.mark.filterwarnings("ignore:No episode terminated this iteration")
-def test_masked_policies_of_a_real_task(tmp_path):
-    run = train(tmp_path, "nops", "ippo", SmaxTask["2S3Z"].get_task)
-    assert 0 < logged(run)["agents", "snd_js"].max() <= 1
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "continuous"), [*POLICY_GRADIENTS, ("iql", False)])
 def test_training_is_not_disturbed(algorithm, continuous, tmp_path):
     states = []
@@ -186,8 +181,14 @@ def measure_gradients(folder, model, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("algorithm", "continuous"), POLICY_GRADIENTS)
-@pytest.mark.parametrize("variant", ["nops", "linear without bias", "fups", "hypermarl_mlp"])
+@pytest.mark.parametrize(
+    ("variant", "algorithm", "continuous"),
+    [
+        *(("nops", *one) for one in POLICY_GRADIENTS),
+        *(("hypermarl_mlp", *one) for one in POLICY_GRADIENTS),
+        *((variant, "ippo", True) for variant in ("linear without bias", "fups")),
+    ],
+)
 def test_separate_parameters_cannot_conflict(variant, algorithm, continuous, tmp_path):
     bare = variant == "linear without bias"
     model = config_of("hypermarl_linear", bias=False) if bare else variant

@@ -1,27 +1,41 @@
-"""A sweep of two jobs at a time, killed at random moments and started again."""
+"""A whole sweep, and one of two jobs at a time that is killed at random moments and resumed."""
 
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from support.extras import needs
-from support.processes import python
+from support.forks import output_of, started
 from support.sweeps import AT_ONCE, SWEEP, finished
 
+from benchmarl_hyper.running.records import read_record
+
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def one_after_the_other(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sequential")
+    assert "Report: runs/quickstart/report/report.html" in output_of(*SWEEP, cwd=folder)
+    return finished(folder)
+
+
+def test_folders_have_names_that_say_what_is_in_them(one_after_the_other):
+    assert set(one_after_the_other) == {
+        f"runs/quickstart/vmas_navigation/ippo_{variant}/seed_{seed}"
+        for variant in ("fups_id", "hypermarl_mlp")
+        for seed in (0, 1)
+    }
 
 
 def wait_for(condition, process):
     for _ in range(6000):
         if condition():
             return
-        assert process.poll() is None, "it ended before it could be killed"
+        assert process.is_alive(), "it ended before it could be killed"
         time.sleep(0.02)
     raise TimeoutError
 
@@ -34,36 +48,25 @@ def kill_at_a_random_moment(folder, moments):
         return {file for file in found if file.match("checkpoint_*.pt")}
 
     before = saved()
-    command = [sys.executable, *SWEEP, *AT_ONCE]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with (folder / "log").open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True
-        )
+    process = started(*SWEEP, *AT_ONCE, cwd=folder, output=folder / "log")
     try:
         wait_for(lambda: saved() - before, process)
         time.sleep(moments.uniform(0, 1.5))
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.join()
 
 
 @needs("joblib")
-def test_killed_twice_and_started_again_it_measures_the_same(tmp_path):
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
-    for folder in (killed, whole):
-        folder.mkdir()
-    python(*SWEEP, *AT_ONCE, cwd=whole)
+def test_two_at_once_killed_twice_and_started_again_measure_the_same(one_after_the_other, tmp_path):
     moments = random.Random()
     for _ in range(2):
-        kill_at_a_random_moment(killed, moments)
-    shown = python("-m", "benchmarl_hyper.status", "runs/quickstart", cwd=killed)
+        kill_at_a_random_moment(tmp_path, moments)
+    shown = output_of("-m", "benchmarl_hyper.status", "runs/quickstart", cwd=tmp_path)
     assert "the same command again does the rest" in shown
-    python(*SWEEP, *AT_ONCE, cwd=killed)
-    assert finished(killed) == finished(whole)
-    attempts = [
-        json.loads(r.read_text(encoding="utf-8"))["attempts"] for r in killed.rglob("run.json")
-    ]
+    output_of(*SWEEP, *AT_ONCE, cwd=tmp_path)
+    assert finished(tmp_path) == one_after_the_other
+    attempts = [read_record(path.parent)["attempts"] for path in tmp_path.rglob("run.json")]
     assert max(attempts) > 1
-    shown = python("-m", "benchmarl_hyper.status", "runs/quickstart", cwd=killed)
+    shown = output_of("-m", "benchmarl_hyper.status", "runs/quickstart", cwd=tmp_path)
     assert "4 runs: 4 done" in shown

@@ -1,4 +1,4 @@
-"""Whole sweeps in processes of their own: one job after the other, two at once, and failing."""
+"""Whole sweeps in processes of their own that fail, are refused or interrupted."""
 
 import json
 import os
@@ -8,49 +8,12 @@ import sys
 import time
 
 import pytest
-from support.extras import needs
-from support.processes import python
-from support.sweeps import ALONE, AT_ONCE, SHORT, SWEEP, finished
+from support.forks import forked, output_of, started
+from support.sweeps import ALONE, SHORT
 
 from benchmarl_hyper.running.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def one_after_the_other(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sequential")
-    output = python(*SWEEP, cwd=folder)
-    assert "Report: runs/quickstart/report/report.html" in output
-    return finished(folder)
-
-
-def test_folders_have_names_that_say_what_is_in_them(one_after_the_other):
-    assert set(one_after_the_other) == {
-        f"runs/quickstart/vmas_navigation/ippo_{variant}/seed_{seed}"
-        for variant in ("fups_id", "hypermarl_mlp")
-        for seed in (0, 1)
-    }
-
-
-@needs("joblib")
-def test_two_at_once_measure_the_same(one_after_the_other, tmp_path):
-    python(*SWEEP, *AT_ONCE, cwd=tmp_path)
-    assert finished(tmp_path) == one_after_the_other
-
-
-def outcome(*arguments, cwd):
-    """Exit code and output of a command that may fail."""
-    result = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        check=False,
-    )
-    return result.returncode, result.stdout
 
 
 def test_others_go_on_when_one_cannot_begin_or_fails(tmp_path):
@@ -59,7 +22,7 @@ def test_others_go_on_when_one_cannot_begin_or_fails(tmp_path):
     folder.mkdir(parents=True)
     (folder / "seed_0").write_text("", encoding="utf-8")
     with RunFolder(folder / "seed_1").locked():
-        code, output = outcome(*SHORT, "seed=0,1,2", cwd=tmp_path)
+        code, output = forked(*SHORT, "seed=0,1,2", cwd=tmp_path)
     assert code == 1
     first, *reasons = output.splitlines()[-3:]
     assert first == "2 of 3 runs are not done:"
@@ -70,7 +33,7 @@ def test_others_go_on_when_one_cannot_begin_or_fails(tmp_path):
 
 
 def test_a_sweep_over_settings_without_labels_is_refused_as_a_whole(tmp_path):
-    code, output = outcome(*SHORT, "experiment.lr=0.001,0.002", cwd=tmp_path)
+    code, output = forked(*SHORT, "experiment.lr=0.001,0.002", cwd=tmp_path)
     assert code == 1
     assert "(experiment.lr: 0.001 and 0.002). Nothing has been started" in output
     assert "_lr${experiment.lr}'" in output.splitlines()[-1]
@@ -78,29 +41,28 @@ def test_a_sweep_over_settings_without_labels_is_refused_as_a_whole(tmp_path):
 
 
 def test_a_run_with_other_settings_is_answered_with_a_command_that_works(tmp_path):
-    python(*ALONE, cwd=tmp_path)
-    code, output = outcome(*ALONE, "experiment.lr=0.002", cwd=tmp_path)
+    output_of(*ALONE, cwd=tmp_path)
+    code, output = forked(*ALONE, "experiment.lr=0.002", cwd=tmp_path)
     assert code == 1
     assert "Traceback" not in output
     assert "experiment.lr: 0.001 there, 0.002 now" in output
     shown = output.splitlines()[-1]
+    # In a shell, as people do
     subprocess.run(shown.replace("python", sys.executable, 1), shell=True, cwd=tmp_path, check=True)
     assert list(tmp_path.glob("runs/quickstart/vmas_navigation/ippo_nops_lr0.002/seed_0/run.json"))
 
 
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path):
-    command = [sys.executable, *ALONE, "experiment.max_n_frames=1200000"]
-    with (tmp_path / "log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
-        )
+    log = tmp_path / "log"
+    process = started(*ALONE, "experiment.max_n_frames=1200000", cwd=tmp_path, output=log)
     for _ in range(3000):
         if list(tmp_path.rglob("checkpoint_*.pt")):
             break
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130
-    said = (tmp_path / "log").read_text(encoding="utf-8")
+    process.join(60)
+    assert process.exitcode == 130
+    said = log.read_text(encoding="utf-8")
     assert (
         "\nInterrupted. What is finished is kept, and so is the last checkpoint of each run.\n"
         "Run the same command again to go on.\n"

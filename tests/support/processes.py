@@ -16,8 +16,8 @@ EIGHT_FRAMES = [
 ]
 
 
-def python(*arguments, cwd, check=True, **environment):
-    """Run a Python process; returns its output, both streams together."""
+def python(*arguments, cwd, **environment):
+    """Run a Python process, which must not fail; returns its output, both streams together."""
     result = subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
@@ -27,5 +27,5 @@ def python(*arguments, cwd, check=True, **environment):
         text=True,
         check=False,
     )
-    assert not check or result.returncode == 0, result.stdout
+    assert result.returncode == 0, result.stdout
     return result.stdout
