@@ -15,14 +15,15 @@ from torchrl.envs import EnvBase
 
 from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
 from benchmarl_hyper.patches.wrapping import wrap_once
+from benchmarl_hyper.running.lean_rollout import LeanRollout
 
 # torchrl 0.11 introduced the first name, and 0.13 removed the second.
 COLLECTOR = getattr(collectors, "Collector", None) or collectors.SyncDataCollector
 
 
 def wrap_rollouts() -> None:
-    """Wrap the rollouts of torchrl's collector and environments; a second call has no effect."""
-    for cls in (COLLECTOR, EnvBase):
+    """Wrap the rollouts of collectors and environments; a second call has no effect."""
+    for cls in (COLLECTOR, EnvBase, LeanRollout):
         wrap_once(cls, "rollout", _with_fixed_parameters)
 
 

@@ -17,6 +17,8 @@ from benchmarl_hyper.running.checkpoint_files import CheckpointWriter
 from benchmarl_hyper.running.checkpoint_state import StateCallback
 from benchmarl_hyper.running.closing import close_loggers, close_parts
 from benchmarl_hyper.running.disk_space import check_disk_space
+from benchmarl_hyper.running.lean_rollout import collect_leanly
+from benchmarl_hyper.running.lean_training import sample_leanly
 from benchmarl_hyper.running.redaction import redacted
 from benchmarl_hyper.running.rewind import position
 
@@ -43,6 +45,8 @@ class ResumableExperiment(Experiment):
         checkpoint_share: largest share of the run's time that writing checkpoints may take, above
             0. A checkpoint is skipped if the last one was written too short a time ago; the last
             one of a run is always written. With 1, none is skipped.
+        lean: whether to collect and train without fixed costs of torchrl and tensordict, wherever
+            this is known to change no number.
         **kwargs: more arguments of BenchMARL's experiment.
 
     Raises:
@@ -52,8 +56,8 @@ class ResumableExperiment(Experiment):
     config: ExperimentConfig
     _in_training = False
 
-    def __init__(self, *args: Any, checkpoint_share: float = 1, **kwargs: Any):
-        self.checkpoint_share = checkpoint_share
+    def __init__(self, *args: Any, checkpoint_share: float = 1, lean: bool = True, **kwargs: Any):
+        self.checkpoint_share, self.lean = checkpoint_share, lean
         try:
             super().__init__(*args, **kwargs)
         except BaseException:
@@ -65,6 +69,14 @@ class ResumableExperiment(Experiment):
         state.experiment = self
         self.callbacks: list[Callback] = [*self.callbacks, state]
         super()._setup()
+
+    def _setup_collector(self) -> None:
+        super()._setup_collector()
+        if self.lean and not self.config.collect_with_grad:
+            collect_leanly(self.collector)
+        if self.lean:
+            for buffer in self.replay_buffers.values():
+                sample_leanly(buffer)
 
     def _setup_name(self) -> None:
         config = self.config

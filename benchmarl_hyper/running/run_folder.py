@@ -38,7 +38,7 @@ from benchmarl_hyper.running.rewind import rewind
 
 # Settings that decide only where a run executes and logs, and not what it computes
 PLACES = {
-    *("name", "num_threads", "checkpoint_share", "experiment.buffer_device"),
+    *("name", "num_threads", "checkpoint_share", "lean_rollout", "experiment.buffer_device"),
     *("experiment.sampling_device", "experiment.train_device", "experiment.loggers"),
     *("experiment.project_name", "experiment.wandb_extra_kwargs"),
 }

@@ -5,6 +5,7 @@ from support.experiments import experiment
 from torchrl.envs import EnvBase
 
 from benchmarl_hyper.patches.rollouts import COLLECTOR
+from benchmarl_hyper.running.experiment import ResumableExperiment
 
 ROLLOUTS = [COLLECTOR, EnvBase]
 
@@ -24,6 +25,12 @@ def count_generating(run):
 def test_a_batch_is_collected_with_weights_that_were_generated_once(tmp_path):
     run = experiment(tmp_path, "hypermarl_mlp")
     assert isinstance(run.collector, COLLECTOR)  # whatever this torchrl calls it
+    assert count_generating(run) == 1
+
+
+def test_a_lean_batch_is_collected_with_weights_that_were_generated_once(tmp_path):
+    run = experiment(tmp_path, "hypermarl_mlp", kind=ResumableExperiment)
+    assert "rollout" in vars(run.collector)
     assert count_generating(run) == 1
 
 

@@ -16,16 +16,14 @@ class Rule(NamedTuple):
     Attributes:
         holds: function that tells whether a value is allowed.
         words: the rule in words, after "must be".
-        optional: whether null is allowed, too.
     """
 
     holds: Callable[[Any], bool]
     words: str
-    optional: bool = False
 
-    def allows(self, value: Any) -> bool:
-        """Return whether a value is allowed."""
-        return self.optional if value is None else self.holds(value)
+
+def _or_null(rule: Rule) -> Rule:
+    return Rule(lambda x: x is None or rule.holds(x), f"null, or {rule.words}")
 
 
 def _whole(value: Any) -> bool:
@@ -39,15 +37,16 @@ def _number(value: Any) -> bool:
 def _maps(value: Any) -> bool:
     try:
         return callable(mappings(value))
-    except (NotImplementedError, ValueError, AttributeError):
+    except (NotImplementedError, ValueError, AttributeError, TypeError):
         return False
 
 
+FLAG = Rule(lambda x: isinstance(x, bool), "true or false")
 COUNT = Rule(lambda x: _whole(x) and x > 0, "a whole number above 0, for example 1")
-COUNT_OR_NULL = COUNT._replace(words=f"null, or {COUNT.words}", optional=True)
+COUNT_OR_NULL = _or_null(COUNT)
 FROM_ZERO = Rule(lambda x: _whole(x) and x >= 0, "a whole number, 0 or above")
 POSITIVE = Rule(lambda x: _number(x) and x > 0, "above 0, for example 0.001")
-POSITIVE_OR_NULL = POSITIVE._replace(words=f"null, or {POSITIVE.words}", optional=True)
+POSITIVE_OR_NULL = _or_null(POSITIVE)
 NOT_NEGATIVE = Rule(lambda x: _number(x) and x >= 0, "0 or above")
 SHARE = Rule(lambda x: _number(x) and 0 <= x <= 1, "between 0 and 1, for example 0.9")
 STEP = Rule(lambda x: _number(x) and 0 < x <= 1, "above 0 and at most 1, for example 0.005")
@@ -56,9 +55,19 @@ ONE_LOSS = Rule(lambda x: x in LOSS, f"one of {', '.join(LOSS)}")
 MAPPING = Rule(
     _maps, "a mapping of tensordict, for example softplus, exp, relu or biased_softplus_1.0"
 )
+
+
+def _seed(value: Any) -> bool:
+    return _whole(value) and 0 <= value < 2**32
+
+
 SEED = Rule(
-    lambda x: _whole(x) and 0 <= x < 2**32,
-    "a whole number from 0 to 4294967295; for several seeds, add -m: -m seed=0,1,2",
+    lambda x: (
+        _seed(x)
+        or (isinstance(x, list) and bool(x) and all(map(_seed, x)) and len(set(x)) == len(x))
+    ),
+    "a whole number from 0 to 4294967295, or a list of different ones, which are trained at once: "
+    "seed=[0,1,2]; for seeds one after the other, add -m: -m seed=0,1,2",
 )
 
 # Rules by key. BenchMARL's settings of the other kind of algorithm (on_policy, off_policy) are not
@@ -67,6 +76,7 @@ RULES: dict[str, Rule] = {
     "seed": SEED,
     "num_threads": COUNT,
     "checkpoint_share": STEP,
+    "lean_rollout": FLAG,
     "experiment.gamma": SHARE,
     "experiment.lr": POSITIVE,
     "experiment.adam_eps": POSITIVE,

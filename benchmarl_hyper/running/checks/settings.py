@@ -21,7 +21,7 @@ from benchmarl_hyper.running.checks.rules import rule_of
 Settings = Mapping[str, Any]
 LOGGERS = {"csv": None, "wandb": "wandb", "tensorboard": "tensorboard", "mlflow": "mlflow"}
 SECTIONS = ("experiment", "algorithm", "task", "model", "critic_model", "method")
-ALONE = ("seed", "num_threads", "callbacks", "snd_observations")
+ALONE = ("seed", "num_threads", "checkpoint_share", "lean_rollout", "callbacks", "snd_observations")
 
 
 def setting_problems(cfg: DictConfig, here: bool = True) -> Iterator[str]:
