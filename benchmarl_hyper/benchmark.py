@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import cache
+from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,10 @@ from benchmarl_hyper.running.checks.command_line import files_in_the_way
 from benchmarl_hyper.running.experiment import ResumableExperiment
 from benchmarl_hyper.running.parts import model_from
 from benchmarl_hyper.running.recording import ResultsCallback
+from benchmarl_hyper.running.seeds_at_once.batch import SeedBatch
+from benchmarl_hyper.running.seeds_at_once.environments import SharedEnvironments
+from benchmarl_hyper.running.seeds_at_once.member import SeedExperiment
+from benchmarl_hyper.running.seeds_at_once.scope import scope_problems
 
 
 class Variant(NamedTuple):
@@ -63,11 +68,13 @@ class VariantBenchmark(Benchmark):
         variants: names that ``variant=`` accepts, for example ``["nops", "hypermarl_mlp_unit"]``.
         config_dir: a folder with your own variants, in ``variant/<name>.yaml``; None if there are
             none.
+        together: whether to train the seeds of a setting at once, in one process.
 
     Raises:
         ValueError: if a variant is unknown (the message lists the known ones), if it sets
-            something besides models, flags and a method, or if two of the algorithms, tasks,
-            seeds or variants have one name, since their results would have one label.
+            something besides models, flags and a method, if two of the algorithms, tasks,
+            seeds or variants have one name, since their results would have one label, or if seeds
+            of a setting cannot be trained at once although ``together`` says so.
     """
 
     def __init__(
@@ -81,45 +88,86 @@ class VariantBenchmark(Benchmark):
         *,
         variants: Sequence[str],
         config_dir: str | Path | None = None,
+        together: bool = False,
     ):
         _refuse_twins("algorithm_configs", [_algorithm(config) for config in algorithm_configs])
         _refuse_twins("tasks", [f"{task.env_name()}/{task.name}".lower() for task in tasks])
         _refuse_twins("variants", variants)
+        self.together = together and len(seeds) > 1
         self.variants = {name: load_variant(name, config_dir) for name in variants}
         super().__init__(
             algorithm_configs, model_config, tasks, seeds, experiment_config, critic_model_config
         )
+        for setting in self._settings() if self.together else ():
+            has_method = self.variants[setting[2]].method is not None
+            parts, config = self._parts(*setting), experiment_config
+            if found := list(
+                scope_problems(sorted(seeds), **parts, config=config, has_method=has_method)
+            ):
+                raise ValueError("\n".join(found))
 
     @property
     def n_experiments(self) -> int:
-        """The number of experiments in the benchmark."""
-        return super().n_experiments * len(self.variants)
+        """The number of experiments in the benchmark; seeds that are trained at once count once."""
+        return (
+            super().n_experiments * len(self.variants) // (len(self.seeds) if self.together else 1)
+        )
 
-    def get_experiments(self) -> Iterator[Experiment]:
-        """Yield the experiments one at a time: one per algorithm, task, seed and variant."""
+    def get_experiments(self) -> Iterator[Experiment | SeedBatch]:
+        """Yield what there is to run, one at a time.
+
+        It is an experiment per algorithm, task, seed and variant, or a :class:`SeedBatch` per
+        algorithm, task and variant.
+        """
+        if self.together:
+            seeds = sorted(self.seeds)
+            for setting in self._settings():
+                yield SeedBatch(partial(self._of_batch, *setting, seeds), seeds)
+            return
         for algorithm in self.algorithm_configs:
             for task in self.tasks:
                 for seed in self.seeds:
                     for name in self.variants:
-                        yield self._experiment(algorithm, task, seed, name)
+                        yield self._experiment(ResumableExperiment, algorithm, task, name, seed)
 
-    def _experiment(self, algorithm: Any, task: Any, seed: int, name: str) -> Experiment:
-        variant = self.variants[name]
-        flags = {key: value for key, value in variant.flags.items() if hasattr(algorithm, key)}
-        label = f"{_algorithm(algorithm)}_{name}"
-        return ResumableExperiment(
-            task=task,
-            algorithm_config=replace(algorithm, **flags),
-            model_config=taking_over(variant.model, self.model_config),
-            critic_model_config=taking_over(variant.critic_model, self.critic_model_config),
+    def _settings(self) -> Iterator[tuple[Any, Any, str]]:
+        return product(self.algorithm_configs, self.tasks, self.variants)
+
+    def _of_batch(
+        self,
+        algorithm: Any,
+        task: Any,
+        name: str,
+        seeds: Sequence[int],
+        index: int,
+        environments: SharedEnvironments,
+    ) -> SeedExperiment:
+        kind = partial(SeedExperiment, environments=environments)
+        return self._experiment(kind, algorithm, task, name, seeds[index])
+
+    def _experiment(
+        self, kind: Callable[..., Any], algorithm: Any, task: Any, name: str, seed: int
+    ) -> Any:
+        return kind(
+            **self._parts(algorithm, task, name),
             seed=seed,
             config=self.experiment_config,
             callbacks=[
-                ResultsCallback(label),
+                ResultsCallback(f"{_algorithm(algorithm)}_{name}"),
                 AbsoluteMetricCallback(),
-                *method_callbacks(variant.method),
+                *method_callbacks(self.variants[name].method),
             ],
         )
+
+    def _parts(self, algorithm: Any, task: Any, name: str) -> dict[str, Any]:
+        variant = self.variants[name]
+        flags = {key: value for key, value in variant.flags.items() if hasattr(algorithm, key)}
+        return {
+            "task": task,
+            "algorithm_config": replace(algorithm, **flags),
+            "model_config": taking_over(variant.model, self.model_config),
+            "critic_model_config": taking_over(variant.critic_model, self.critic_model_config),
+        }
 
 
 def _algorithm(config: Any) -> str:

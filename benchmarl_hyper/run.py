@@ -12,7 +12,7 @@ command again skips finished runs and continues interrupted ones.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -29,11 +29,14 @@ from benchmarl_hyper.diagnostics.callbacks import callbacks_named
 from benchmarl_hyper.registry import method_callbacks
 from benchmarl_hyper.running.checks.command_line import prepare
 from benchmarl_hyper.running.experiment import ResumableExperiment
-from benchmarl_hyper.running.job import job, with_sharing_flags
-from benchmarl_hyper.running.one_run import perform
+from benchmarl_hyper.running.job import jobs, with_sharing_flags
 from benchmarl_hyper.running.parts import model_from, task_from
 from benchmarl_hyper.running.planning import refuse_other_settings
 from benchmarl_hyper.running.plugins import import_plugins
+from benchmarl_hyper.running.redaction import redacted
+from benchmarl_hyper.running.seeds_at_once.environments import SharedEnvironments
+from benchmarl_hyper.running.seeds_at_once.member import SeedExperiment
+from benchmarl_hyper.running.seeds_at_once.runs import perform_together
 
 
 def build(
@@ -42,6 +45,9 @@ def build(
     folder: Path,
     checkpoint: Path | None,
     callbacks: Sequence[Callback],
+    *,
+    seed: int | None = None,
+    environments: SharedEnvironments | None = None,
 ) -> ResumableExperiment:
     """Build the experiment of a configuration.
 
@@ -52,20 +58,26 @@ def build(
         checkpoint: checkpoint from which the experiment continues; None to start from the
             beginning.
         callbacks: callbacks in addition to those that the configuration names.
+        seed: the seed; None for that of the configuration.
+        environments: what the seeds that are trained at once share; None for a seed on its own.
 
     Raises:
         ValueError: if settings do not fit together, or if a name is unknown.
     """
     places = {"save_folder": str(folder), "restore_file": checkpoint and str(checkpoint)}
     experiment = cast(DictConfig, OmegaConf.merge(cfg.experiment, places))
-    return ResumableExperiment(
+    make: Callable[..., ResumableExperiment] = ResumableExperiment
+    if environments is not None:
+        make = partial(SeedExperiment, environments=environments)
+    return make(
         task=task_from(cfg.task, task),
         algorithm_config=hydra_config.load_algorithm_config_from_hydra(cfg.algorithm),
         model_config=model_from(cfg.model, "model"),
         critic_model_config=model_from(cfg.critic_model, "critic_model"),
-        seed=cfg.seed,
+        seed=cfg.seed if seed is None else seed,
         config=hydra_config.load_experiment_config_from_hydra(experiment),
         checkpoint_share=cfg.checkpoint_share,
+        lean=cfg.lean_rollout,
         callbacks=[
             *callbacks,
             *method_callbacks(cfg.get("method")),
@@ -84,23 +96,26 @@ def main(cfg: DictConfig) -> None:
     try:
         import_plugins(cfg.plugins)
         cfg = with_sharing_flags(cfg, overrides)
-        work = job(cfg, choices, overrides, hydra_config.runtime.output_dir)
+        work = jobs(cfg, choices, overrides, hydra_config.runtime.output_dir)
         if alone:
-            refuse_other_settings([work])
+            refuse_other_settings(work)
         torch.set_num_threads(cfg.num_threads)
-        done = perform(work.path, work.labels, work.settings, partial(build, cfg, choices["task"]))
+        done = perform_together(work, partial(build, cfg, choices["task"]))
     except Exception as error:
         if alone and isinstance(error, ValueError):
             raise SystemExit(f"error: {error}") from error
         if alone:
             raise
-        print(f"failed: {' '.join(overrides)}: {error!r}")  # the sweep counts what is missing
+        # The sweep counts what is missing
+        print(redacted(f"failed: {' '.join(overrides)}: {error!r}"))
         return
     if alone and not done:
         raise SystemExit(1)
 
 
 if __name__ == "__main__":
+    # Hydra takes no override behind -m if there is one in front of it
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
     try:
         prepare(sys.argv[1:])
     except ValueError as error:

@@ -45,6 +45,36 @@ def benchmark(
     )
 
 
+def test_seeds_can_be_trained_at_once(tmp_path):
+    suite = benchmark(tmp_path, ["nops", "fups_id"], seeds={4, 1, 2}, together=True)
+    assert suite.n_experiments == 2
+    suite.run_sequential()
+    runs = results.read([tmp_path]).runs
+    assert sorted((run.label, run.seed) for run in runs) == [
+        (f"ippo_{variant}", seed) for variant in ("fups_id", "nops") for seed in "124"
+    ]
+
+
+def test_one_seed_together_is_an_experiment(tmp_path):
+    suite = benchmark(tmp_path, ["nops"], together=True)
+    assert isinstance(next(suite.get_experiments()), Experiment)
+    assert suite.n_experiments == 1
+
+
+@pytest.mark.parametrize(
+    ("variant", "algorithm", "message"),
+    [
+        ("nops", MasacConfig, r"algorithm Masac is not supported .*-m seed=1,3"),
+        ("dico", IppoConfig, "variants with a method are not supported"),
+    ],
+)
+def test_what_cannot_be_trained_at_once_is_refused_at_construction(
+    variant, algorithm, message, tmp_path
+):
+    with pytest.raises(ValueError, match=message):
+        benchmark(tmp_path, [variant], (algorithm,), {1, 3}, together=True)
+
+
 @pytest.mark.slow
 def test_every_variant_is_run_and_labelled(tmp_path):
     suite = benchmark(tmp_path, ["nops", "hypermarl_mlp"], (IppoConfig, MasacConfig), {0, 1})

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from support.wrong_inputs import CHOICES, FILES, OFF_POLICY, ON_POLICY, RIGHT
 
 from benchmarl_hyper.running.checks.command_line import prepare
-from benchmarl_hyper.running.job import job
+from benchmarl_hyper.running.job import jobs
 
 SHARE = 0.95  # of the wrong command lines that must be answered well
 USUAL = {"algorithm": "ippo", "task": "vmas/balance"}
@@ -50,7 +50,7 @@ def check(config, overrides):
     with open_dict(config):
         del config["hydra"]
     choices = HydraConfig.get().runtime.choices
-    job(config, choices, overrides, "runs")
+    jobs(config, choices, overrides, "runs")
 
 
 def answer(arguments, config, words):

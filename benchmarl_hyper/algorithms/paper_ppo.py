@@ -57,7 +57,8 @@ class PaperPpo(Algorithm):
         """
         if self.anneal_lr:
             run = self.experiment
-            before = run.total_frames - batch.numel()
+            # From the frames of one run, also where the batch holds those of many seeds
+            before = run.total_frames * run.n_iters_performed // (run.n_iters_performed + 1)
             remaining = 1 - before / run.config.get_max_n_frames(on_policy=True)
             for optimizer in run.optimizers[group].values():
                 for parameters in optimizer.param_groups:
@@ -80,6 +81,8 @@ class PaperPpoConfig(AlgorithmConfig):
     Raises:
         ValueError: if ``normalize_advantage`` is unknown.
     """
+
+    seeds_at_once = True  # for several seeds in one process
 
     normalize_advantage: str = MISSING  # type: ignore[assignment]
     clip_value: bool = MISSING  # type: ignore[assignment]

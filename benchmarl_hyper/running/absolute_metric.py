@@ -47,16 +47,24 @@ class AbsoluteMetricCallback(EndCallback):
             self.best = {
                 "return": score,
                 "frames": run.total_frames,
-                "policy": _state(run.policy),
+                "policy": policy_state(run.policy),
                 "environment": environment_state(run.test_env),
             }
 
     def on_training_end(self) -> None:
         """Write the absolute metric to the run's results."""
-        writer = self.experiment.logger.json_writer
-        if self.best is not None and isinstance(writer, ResultsWriter):
+        if self.best is not None and self._writer() is not None:
             best = self.best.get("environment")  # older checkpoints do not have it
-            writer.write_absolute(self.measure(self.best["policy"], best))
+            self.write(self.measure(self.best["policy"], best))
+
+    def write(self, metrics: dict[str, Tensor]) -> None:
+        """Write the metrics of the best policy, by name, each ``[episodes]``."""
+        if (writer := self._writer()) is not None:
+            writer.write_absolute(metrics)
+
+    def _writer(self) -> ResultsWriter | None:
+        writer = self.experiment.logger.json_writer
+        return writer if isinstance(writer, ResultsWriter) else None
 
     def measure(
         self, policy: dict[str, Any], environment: dict[str, Any] | None = None
@@ -70,7 +78,7 @@ class AbsoluteMetricCallback(EndCallback):
             environment: state of the environment's transforms; None for the current one.
         """
         run = self.experiment
-        last = _state(run.policy), environment_state(run.test_env)
+        last = policy_state(run.policy), environment_state(run.test_env)
         run.policy.load_state_dict(policy)
         try:
             if environment is not None:
@@ -94,7 +102,8 @@ class AbsoluteMetricCallback(EndCallback):
         self.best = state_dict.get("best_evaluation")
 
 
-def _state(policy: torch.nn.Module) -> dict[str, Any]:
+def policy_state(policy: torch.nn.Module) -> dict[str, Any]:
+    """Return the state dict of a policy, in tensors of its own."""
     return {
         key: value.clone() if isinstance(value, Tensor) else value
         for key, value in policy.state_dict().items()

@@ -81,9 +81,10 @@ def fresh_episodes(run: Any, n_times: int, seed: int) -> Iterator[list[TensorDic
                 auto_cast_to_device=True,
                 break_when_any_done=not vectorised,
             )
-        yield [_until_done(one) for one in (rollout.unbind(0) if vectorised else [rollout])]
+        yield [until_done(one) for one in (rollout.unbind(0) if vectorised else [rollout])]
 
 
-def _until_done(episode: TensorDictBase) -> TensorDictBase:
+def until_done(episode: TensorDictBase) -> TensorDictBase:
+    """Return an episode ``[time]`` up to its first ``done``."""
     done = episode["next", "done"].flatten(1).any(1).nonzero()
     return episode[: int(done[0]) + 1] if len(done) else episode

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarl_hyper.run_files import folder_name
 from benchmarl_hyper.running.checks.preflight import check
+from benchmarl_hyper.running.seeds_at_once.scope import refuse_what_needs_one_seed
 
 
 class Job(NamedTuple):
@@ -32,10 +33,10 @@ class Job(NamedTuple):
     pattern: str
 
 
-def job(
+def jobs(
     cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str], folder: str | Path
-) -> Job:
-    """Return what a configuration asks for.
+) -> list[Job]:
+    """Return the runs that a configuration asks for: one, or one per seed of a list of seeds.
 
     Interpolations such as ``${hydra:runtime.choices.variant}`` are resolved by Hydra's
     ``HydraConfig``, which must hold the job's configuration.
@@ -47,7 +48,8 @@ def job(
         folder: the folder of all runs.
 
     Raises:
-        ValueError: if a setting cannot work, or if a name cannot name a folder.
+        ValueError: if a setting cannot work, if a name cannot name a folder, or if seeds of a list
+            cannot be trained at once.
     """
     check(cfg, choices, overrides)
     for key in ("save_folder", "restore_file"):
@@ -57,6 +59,21 @@ def job(
                 "chooses the folder and the checkpoint of each run itself; leave it out, and use "
                 "hydra.sweep.dir for the folder of all runs"
             )
+    if not OmegaConf.is_list(cfg.seed):
+        return [_job(cfg, choices, overrides, folder)]
+    if len(cfg.seed) > 1:
+        refuse_what_needs_one_seed(cfg, str(choices["task"]))
+    of_seeds = []
+    for seed in cfg.seed:
+        of_one = cfg.copy()
+        of_one.seed = seed
+        of_seeds.append(_job(of_one, choices, overrides, folder))
+    return of_seeds
+
+
+def _job(
+    cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str], folder: str | Path
+) -> Job:
     for part in str(cfg.name).split("/"):
         folder_name("name", part)
     label = folder_name("label", cfg.label)

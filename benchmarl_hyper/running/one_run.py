@@ -115,6 +115,7 @@ class Attempt:
         self.folder, self.labels, self.settings = folder, labels, settings
         self.checkpoint = _checkpoint(folder, settings)
         self.absolute = AbsoluteMetricCallback()
+        self.run: Experiment | None = None
 
     def train(self, build: Build) -> None:
         """Run the experiment to its end."""
@@ -135,7 +136,7 @@ class Attempt:
         facts = {**self.labels, "versions": versions(), "commit": commit(), **facts}
         folder.begin(self.settings, facts)
         callbacks = [ResultsCallback(label), self.absolute, ProgressCallback(folder)]
-        self.run = run = build(folder.path, self.checkpoint, callbacks)
+        run = self.run = build(folder.path, self.checkpoint, callbacks)
         if n_runs := left_to_tell(folder.path.parents[2]):  # <sweep>/<task>/<label>/seed_<seed>
             tell_disk_of_sweep(run, n_runs)
         folder.update(
@@ -147,8 +148,18 @@ class Attempt:
         )
         return run
 
+    def again(self) -> Attempt:
+        """Return the next attempt at the run."""
+        return Attempt(self.folder, self.labels, self.settings)
+
+    def diverged(self) -> bool:
+        """Return whether the run's networks are no longer finite."""
+        networks = [] if self.run is None else [self.run.policy, *self.run.losses.values()]
+        return not all(p.isfinite().all() for network in networks for p in network.parameters())
+
     def end(self) -> None:
         """Record that the run is done."""
+        assert self.run is not None
         best = self.absolute.best
         self.folder.update(
             **progress(self.run), absolute_frames=best and best["frames"], status="done"

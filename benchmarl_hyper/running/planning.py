@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from benchmarl_hyper.run_files import flat
-from benchmarl_hyper.running.job import Job, job, with_sharing_flags
+from benchmarl_hyper.running.job import Job, jobs, with_sharing_flags
 from benchmarl_hyper.running.records import FolderError, OtherSettingsError, is_locked
 from benchmarl_hyper.running.run_folder import RunFolder, computed, differences
 
@@ -85,7 +85,7 @@ def _jobs(composed: DictConfig, seeds: Seeds) -> Iterator[Job]:
         for seed, overrides in seeds:
             if seed is not None:
                 cfg.seed = seed
-            yield job(cfg, choices, overrides, Path(sweep.dir, sweep.subdir))
+            yield from jobs(cfg, choices, overrides, Path(sweep.dir, sweep.subdir))
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def refuse_shared_folders(jobs: Sequence[Job]) -> None:
         other = seen.setdefault(one.path, one)
         differ = differences(computed(other.settings), computed(one.settings))
         if differ:
-            keys = _differing_overrides(other, one) or differ
+            keys = differences(_typed(other), _typed(one)) or differ
             shown = "; ".join(f"{key}: {_of(other, key)} and {_of(one, key)}" for key in keys)
             raise ValueError(
                 f"two runs of this sweep would share the folder {os.path.relpath(one.path)} "
@@ -155,16 +155,11 @@ def _part(one: Job, key: str) -> str:
     return f"_${{{package}.name}}" if package else f"_${{hydra:runtime.choices.{group}}}"
 
 
-def _differing_overrides(one: Job, other: Job) -> list[str]:
-    return differences(*(dict(typed(job)) for job in (one, other)))
-
-
-def typed(one: Job) -> Iterator[tuple[str, str]]:
-    """Yield key and value of each override of a job."""
-    for override in one.labels["overrides"]:
-        key, _, value = override.lstrip("+~").partition("=")
-        yield key, value
+def _typed(one: Job) -> dict[str, str]:
+    """Return the values of a job's overrides, by key."""
+    parts = (override.lstrip("+~").partition("=") for override in one.labels["overrides"])
+    return {key: value for key, _, value in parts}
 
 
 def _of(one: Job, key: str) -> Any:
-    return flat(one.settings).get(key, dict(typed(one)).get(key))
+    return flat(one.settings).get(key, _typed(one).get(key))

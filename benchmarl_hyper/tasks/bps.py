@@ -124,6 +124,7 @@ class BpsClass(TeamClass):
     family = "bps"
     config_type = BpsConfig
     env_type = BpsEnv
+    seeds_at_once = True
     rendered = True
 
 

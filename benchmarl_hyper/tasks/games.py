@@ -131,6 +131,7 @@ class GamesClass(TeamClass):
     family = "games"
     config_type = GameConfig
     env_type = GameEnv
+    seeds_at_once = True
     rendered = True
 
 

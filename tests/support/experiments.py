@@ -83,6 +83,7 @@ def experiment(
     critic_model=None,
     callbacks=(),
     kind=Experiment,
+    seed=0,
     **changes,
 ):
     """An experiment with our models for policy and critic; ``model`` may be a variant's name."""
@@ -92,7 +93,7 @@ def experiment(
         algorithm_config=algorithm_config(algorithm) if isinstance(algorithm, str) else algorithm,
         model_config=config,
         critic_model_config=critic_model,
-        seed=0,
+        seed=seed,
         callbacks=list(callbacks),
         config=experiment_config(folder, prefer_continuous_actions=continuous, **changes),
     )
@@ -110,13 +111,13 @@ def trained_parameters(run):
     ]
 
 
-def evaluations(run):
+def evaluations(run, seed=0):
     """What the results say of each."""
     with open(run.logger.json_writer.path, encoding="utf-8") as file:
         (by_task,) = json.load(file).values()
     (by_algorithm,) = by_task.values()
     (by_seed,) = by_algorithm.values()
-    return [value for key, value in by_seed["seed_0"].items() if key.startswith("step_")]
+    return [value for key, value in by_seed[f"seed_{seed}"].items() if key.startswith("step_")]
 
 
 def check_training(run):

@@ -215,6 +215,7 @@ class GeneratedMlpConfig(ModelConfig):
     """
 
     conf: ClassVar[Path] = CONF  # the folder that has the shipped values in model/layers
+    seeds_at_once: ClassVar[bool] = True  # whether the model can be trained with many seeds
 
     num_cells: Sequence[int]
     activation_class: type[nn.Module]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from benchmarl.models.gru import MultiAgentGRU
@@ -173,6 +173,8 @@ class RecurrentConfig(GeneratedMlpConfig):
     Raises:
         ValueError: if a size is not positive.
     """
+
+    seeds_at_once: ClassVar[bool] = False
 
     encoder_cells: Sequence[int]
     hidden_size: int

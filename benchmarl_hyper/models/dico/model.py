@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from benchmarl.models.common import Model
@@ -182,6 +182,8 @@ class DicoConfig(GeneratedMlpConfig):
     Raises:
         ValueError: if ``desired_snd`` is negative and not -1, or if ``tau`` is out of range.
     """
+
+    seeds_at_once: ClassVar[bool] = False
 
     desired_snd: float
     tau: float

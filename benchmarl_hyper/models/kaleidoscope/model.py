@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -137,6 +137,8 @@ class Kaleidoscope(GeneratedMlp):
 @dataclass(kw_only=True)
 class KaleidoscopeConfig(GeneratedMlpConfig):
     """Configuration of :class:`Kaleidoscope`."""
+
+    seeds_at_once: ClassVar[bool] = False
 
     threshold_scale: float
     threshold_bias: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -84,6 +84,8 @@ class SepsConfig(GeneratedMlpConfig):
     Raises:
         ValueError: if ``n_networks`` is not positive, or is given together with ``groups``.
     """
+
+    seeds_at_once: ClassVar[bool] = False
 
     n_networks: int | None
     groups: list[list[int]] | None
