@@ -11,6 +11,7 @@ CALLS = {
     "forward": lambda module: module.measure(2, 2, [8, 8]),
     "published": lambda module: module.main(),
     "scale": lambda module: module.times_per_agent("hypermarl_mlp"),
+    "seeds": lambda module: module.measure(module.Cell("games", "fups", 8, 2, 1)),
     "step_sizes": lambda module: module.moved("hypermarl_mlp", 2, alike=True),
     "training_step": lambda module: module.generation("hypermarl_lowrank", [8])(),
 }
