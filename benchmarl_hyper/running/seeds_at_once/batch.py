@@ -45,7 +45,16 @@ class SeedBatch:
         self, build: Callable[[int, SharedEnvironments], SeedExperiment], seeds: Sequence[int]
     ):
         self.environments = SharedEnvironments(seeds)
-        self.runs = [build(index, self.environments) for index in range(len(seeds))]
+        self.runs: list[SeedExperiment] = []
+        try:
+            for index in range(len(seeds)):
+                self.runs.append(build(index, self.environments))
+            self._setup(seeds)
+        except BaseException:
+            self._close()
+            raise
+
+    def _setup(self, seeds: Sequence[int]) -> None:
         first = self.runs[0]
         config = first.config
         refuse_what_depends_on_all_rows(first)
@@ -64,26 +73,32 @@ class SeedBatch:
         self.evaluation = Evaluation(self.runs, test_env, policy, self.streams, self.test_streams)
 
     def run(self) -> None:
-        """Train until the last frame."""
+        """Train until the last frame, and close all that is open."""
+        try:
+            with _without_validation():
+                self._train()
+        finally:
+            self._close()
+
+    def _train(self) -> None:
         first = self.runs[0]
         total = first.config.get_max_n_iters(True)
-        with self._closing(), _without_validation():
-            for index, run in enumerate(self.runs):
-                self.streams.set_seed(index, run.seed)
-                if first.config.checkpoint_interval:
-                    check_disk_space(run)
-            if first.n_iters_performed:
-                self._begin_segment()
-            left = range(first.n_iters_performed, total)
-            for _ in tqdm(left, initial=first.n_iters_performed, total=total):
-                self._iterate()
-            if first.config.checkpoint_at_end:
-                self._write_checkpoints()
-            if first.config.evaluation and not first._evaluated():
-                self.evaluation.evaluate()
-            self.evaluation.measure_best()
-            for _, run in self._each():
-                run.end_training()
+        for index, run in enumerate(self.runs):
+            self.streams.set_seed(index, run.seed)
+            if first.config.checkpoint_interval:
+                check_disk_space(run)
+        if first.n_iters_performed:
+            self._begin_segment()
+        left = range(first.n_iters_performed, total)
+        for _ in tqdm(left, initial=first.n_iters_performed, total=total):
+            self._iterate()
+        if first.config.checkpoint_at_end:
+            self._write_checkpoints()
+        if first.config.evaluation and not first._evaluated():
+            self.evaluation.evaluate()
+        self.evaluation.measure_best()
+        for _, run in self._each():
+            run.end_training()
 
     def _iterate(self) -> None:
         start = time.time()
@@ -152,14 +167,10 @@ class SeedBatch:
             with self.streams.of(index):
                 yield index, run
 
-    @contextmanager
-    def _closing(self) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            for run in self.runs:
-                run.close()
-            self.environments.close()
+    def _close(self) -> None:
+        for run in self.runs:
+            run.close()
+        self.environments.close()
 
 
 def refuse_what_depends_on_all_rows(run: SeedExperiment) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from benchmarl_hyper.running.job import Job
-from benchmarl_hyper.running.one_run import Attempt, claim
+from benchmarl_hyper.running.one_run import Attempt, claim, interrupts
 from benchmarl_hyper.running.run_folder import RunFolder
 from benchmarl_hyper.running.seeds_at_once.batch import SeedBatch
 from benchmarl_hyper.running.seeds_at_once.environments import SharedEnvironments
@@ -98,7 +98,7 @@ def _train(attempts: Sequence[Attempt], build: Build) -> None:
         make = partial(build, seed=seeds[index], environments=environments)
         return attempt.begin(make, seeds_at_once=seeds)
 
-    with _enough_memory(seeds):
+    with _enough_memory(seeds), interrupts():
         SeedBatch(member, seeds).run()
     for attempt in attempts:
         attempt.end()

@@ -229,6 +229,31 @@ def test_too_many_seeds_for_the_memory_are_told_how_to_go_on(error, tmp_path):
         perform_together(jobs(tmp_path), too_large)
 
 
+def interrupted(*args, **kwargs):
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        raise RuntimeError("as tensordict does")  # noqa: B904
+
+
+def test_an_interrupt_stays_an_interrupt(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        perform_together(jobs(tmp_path), interrupted)
+    assert {r["status"] for r in records(tmp_path).values() if r} == {"running"}
+
+
+def test_what_was_built_is_closed_when_the_next_seed_cannot_be(tmp_path, monkeypatch):
+    closed = []
+    monkeypatch.setattr(SeedExperiment, "close", lambda run: closed.append(run.seed))
+
+    def second_fails(*args, seed, **kwargs):
+        return build(*args, seed=seed, **kwargs) if seed == SEEDS[0] else 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        perform_together(jobs(tmp_path), second_fails)
+    assert closed == [SEEDS[0]]
+
+
 def other_errors(*args, **kwargs):
     raise RuntimeError("of another kind")
 
