@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from benchmarl_hyper.running.disk_space import check_disk_space
 from benchmarl_hyper.running.experiment import derived_seed
+from benchmarl_hyper.running.lean_environments import can_step_leanly
 from benchmarl_hyper.running.seeds_at_once.environments import SharedEnvironments
 from benchmarl_hyper.running.seeds_at_once.evaluation import Evaluation
 from benchmarl_hyper.running.seeds_at_once.member import SeedExperiment
@@ -37,8 +38,8 @@ class SeedBatch:
         seeds: the ``S`` seeds.
 
     Raises:
-        ValueError: if the task masks actions, or has transforms that keep state or that change
-            what is sampled from buffers.
+        ValueError: if the task masks actions, or has transforms of its environment (other than
+            sums of rewards) or of what is sampled from buffers.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class SeedBatch:
         policy = SeedsPolicy(first, parameters, generators)
         env, self.env_streams = self.environments.training(first)
         n_steps = -(-config.collected_frames_per_batch(True) // config.n_envs_per_worker(True))
-        self.rollout = Rollout(env, policy, n_steps, len(seeds))
+        self.rollout = Rollout(env, policy, first.policy.out_keys, n_steps, len(seeds))
         self.training = {
             group: GroupTraining(self.runs, group, parameters, generators)
             for group in first.group_map
@@ -175,10 +176,10 @@ class SeedBatch:
 
 def refuse_what_depends_on_all_rows(run: SeedExperiment) -> None:
     """Raise a ``ValueError`` if a built experiment has parts that would mix seeds."""
-    transforms = run.environments.training(run)[0].transform
+    env = run.environments.training(run)[0]
     reasons = {
         "masks actions": run.action_mask_spec is not None,
-        "has transforms that keep state between episodes": bool(transforms.state_dict()),
+        "has transforms of its environment": not can_step_leanly(env),
         "has transforms of what is sampled": any(
             len(buffer._transform) for buffer in run.replay_buffers.values()
         ),

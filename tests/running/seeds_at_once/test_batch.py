@@ -10,7 +10,7 @@ from support.seed_batches import alone, batch, copies, distance
 from torch import nn
 
 from benchmarl_hyper.running.callbacks import RunCallback
-from benchmarl_hyper.running.seeds_at_once.batch import refuse_what_depends_on_all_rows
+from benchmarl_hyper.running.seeds_at_once import batch as seeds_at_once
 from benchmarl_hyper.tasks.bps import BpsTask
 from benchmarl_hyper.tasks.games import GamesTask
 
@@ -135,20 +135,20 @@ def evaluations_of(run):
 
 REASONS = {
     "masks actions": {"action_mask_spec": object()},
-    "has transforms that keep state": {"state": {"mean": 0.0}},
+    "has transforms of its environment": {"lean": False},
     "has transforms of what is sampled": {"transforms": [object()]},
 }
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_tasks_that_would_mix_seeds_are_refused(reason):
-    given = {"action_mask_spec": None, "state": {}, "transforms": [], **REASONS[reason]}
-    env = SimpleNamespace(transform=SimpleNamespace(state_dict=lambda: given["state"]))
+def test_tasks_that_would_mix_seeds_are_refused(reason, monkeypatch):
+    given = {"action_mask_spec": None, "lean": True, "transforms": [], **REASONS[reason]}
+    monkeypatch.setattr(seeds_at_once, "can_step_leanly", lambda env: given["lean"])
     run = SimpleNamespace(
-        environments=SimpleNamespace(training=lambda run: (env, None), seeds=[3, 5]),
+        environments=SimpleNamespace(training=lambda run: (None, None), seeds=[3, 5]),
         action_mask_spec=given["action_mask_spec"],
         replay_buffers={"agents": SimpleNamespace(_transform=given["transforms"])},
         task_name="mine",
     )
     with pytest.raises(ValueError, match=rf"task mine {reason}.*-m seed=3,5"):
-        refuse_what_depends_on_all_rows(run)
+        seeds_at_once.refuse_what_depends_on_all_rows(run)
