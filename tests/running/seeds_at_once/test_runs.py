@@ -1,66 +1,16 @@
 """Seeds that are trained at once have the run folders of single runs."""
 
-import multiprocessing
-import os
-import random
-import signal
-import time
-from functools import partial
-
 import pytest
 import torch
-from benchmarl.environments import VmasTask
-from support.experiments import experiment
+from support import killed_run
+from support.seed_runs import SEEDS, build, jobs
 from support.sweeps import measured
 
-from benchmarl_hyper.diagnostics.callbacks import callbacks_named
 from benchmarl_hyper.report.reading import results
-from benchmarl_hyper.running.experiment import ResumableExperiment
-from benchmarl_hyper.running.job import Job
 from benchmarl_hyper.running.records import read_record
 from benchmarl_hyper.running.run_folder import RunFolder
 from benchmarl_hyper.running.seeds_at_once.member import SeedExperiment
 from benchmarl_hyper.running.seeds_at_once.runs import perform_together
-
-SEEDS = (0, 4, 7)
-
-
-def spread():
-    return VmasTask.SIMPLE_SPREAD.get_task({"max_steps": 4})
-
-
-def jobs(folder, seeds=SEEDS):
-    return [
-        Job(
-            path=folder / "vmas_spread" / "ippo_nops" / f"seed_{seed}",
-            labels={
-                "task": "vmas/simple_spread",
-                "label": "ippo_nops",
-                "seed": seed,
-                "overrides": [],
-            },
-            settings={"seed": seed, "experiment": {"lr": 0.01}},
-            choices={},
-            pattern="",
-        )
-        for seed in seeds
-    ]
-
-
-def build(path, checkpoint, callbacks, *, seed, environments=None, model="nops", **changes):
-    kind = partial(ResumableExperiment, lean=False)
-    if environments is not None:
-        kind = partial(SeedExperiment, environments=environments)
-    return experiment(
-        path,
-        model,
-        task=spread,
-        kind=kind,
-        seed=seed,
-        callbacks=[*callbacks, *callbacks_named("all")],
-        restore_file=checkpoint and str(checkpoint),
-        **{"checkpoint_interval": 8, "max_n_iters": 4, "evaluation_interval": 16, **changes},
-    )
 
 
 def failing(path, checkpoint, callbacks, *, seed, **kwargs):
@@ -263,35 +213,9 @@ def test_other_errors_stay_what_they_are(tmp_path):
         perform_together(jobs(tmp_path), other_errors)
 
 
-def work(folder):
-    torch.set_num_threads(1)
-    perform_together(jobs(folder), longer)
-
-
-def longer(*args, **kwargs):
-    return build(*args, **kwargs, max_n_iters=24)
-
-
 @pytest.mark.slow
 def test_killed_at_random_moments_they_measure_the_same(tmp_path):
-    forks, moments = multiprocessing.get_context("fork"), random.Random()
-    began = time.monotonic()
-    first = forks.Process(target=work, args=(tmp_path / "whole",))
-    first.start()
-    first.join()
-    seconds = time.monotonic() - began
-    n_killed = 0
-    while {r.get("status") for r in records(tmp_path / "killed").values()} != {"done"}:
-        process = forks.Process(target=work, args=(tmp_path / "killed",))
-        process.start()
-        process.join(moments.uniform(0.3, 0.8) * seconds if n_killed < 4 else None)
-        if process.is_alive():
-            os.kill(process.pid, signal.SIGKILL)
-            process.join()
-            n_killed += 1
-        else:
-            assert process.exitcode == 0
-    assert n_killed
+    assert killed_run.kills("at_once", tmp_path, most=4)
     for job, other in zip(jobs(tmp_path / "killed"), jobs(tmp_path / "whole"), strict=True):
         one, two = files(job.path), files(other.path)
         assert one["results"] == pytest.approx(two["results"], rel=1e-2, abs=1e-3)
