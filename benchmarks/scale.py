@@ -8,12 +8,10 @@ a separate process, minus what was loaded before. It uses one torch thread.
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
 
 import torch
 from networks import OURS, SHARED, UNSHARED, network, observations
-from timing import DEVICE, Times, header, verdict
+from timing import Times, header, peak_memory, verdict
 
 from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
 from benchmarl_hyper.terminal import table
@@ -35,17 +33,17 @@ def times_per_agent(name: str) -> dict[int, Times]:
         return {n: Times({"16": call(16), "n": call(n)}, rounds=51) for n in AGENTS}
 
 
-def peak_memory(name: str) -> dict[int, float]:
+def added_memory(name: str) -> dict[int, float]:
     """Return the MiB that building a policy and training it once adds, by number of agents.
 
     Larger teams come later, because a peak never falls.
     """
     torch.set_num_threads(1)
     _train(network(name, 2, CELLS), 2)  # loads what is loaded at the first use
-    before, peaks = _peak(), {}
+    before, peaks = peak_memory(), {}
     for n in AGENTS:
         _train(network(name, n, CELLS), n)
-        peaks[n] = _peak() - before
+        peaks[n] = peak_memory() - before
     return peaks
 
 
@@ -53,13 +51,6 @@ def _train(model: torch.nn.Module, n_agents: int) -> None:
     optimiser = torch.optim.Adam(model.parameters(), fused=True)
     model(observations(n_agents, MINIBATCH)).get(("agents", "logits")).square().mean().backward()
     optimiser.step()
-
-
-def _peak() -> float:
-    if DEVICE == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20
-    unit = 1 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def main() -> None:
@@ -72,7 +63,7 @@ def main() -> None:
         ratios = {n: times[n].ratio("n", "16") * 16 / n for n in AGENTS}
         counts = {n: sum(p.numel() for p in network(name, n, CELLS).parameters()) for n in AGENTS}
         with context.Pool(1) as pool:
-            memory = pool.apply(peak_memory, (name,))
+            memory = pool.apply(added_memory, (name,))
         for n in AGENTS:
             time = f"{times[n].median('n') / n * 1e6:.2f}"
             row = [name, str(n), time, f"{ratios[n]:.2f}", f"{counts[n]:,}"]

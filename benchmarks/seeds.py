@@ -22,7 +22,6 @@ import gc
 import io
 import itertools
 import multiprocessing
-import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -34,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from short_runs import ShortRuns, hidden, spread
-from timing import header, verdict
+from timing import header, peak_memory, verdict
 
 TASKS = {
     "spread": spread(16),
@@ -82,21 +81,16 @@ def measure(cell: Cell) -> Measured:
     together: list[float] = []
     with TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):  # no progress bars
         ShortRuns([*cell.overrides(), *TINY], 1, folder).alone([].append).run()
-        loaded = _peak()
+        loaded = peak_memory()
         runs = ShortRuns(cell.overrides(), cell.iterations + 1, folder)
         runs.alone(alone[0].append).run()
         gc.collect()
-        alone_memory = _peak() - loaded
+        alone_memory = peak_memory() - loaded
         runs.together(cell.n_seeds, together.append).run()
-        memory = _peak() - loaded
+        memory = peak_memory() - loaded
         runs.alone(alone[1].append).run()
     of_one = median(alone[0][1:] + alone[1][1:])
     return Measured(of_one, alone_memory, median(together[1:]), memory)
-
-
-def _peak() -> float:
-    unit = 1 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def rows(cell: Cell, found: Measured, first: bool) -> Iterator[list[str]]:

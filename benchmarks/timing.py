@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import resource
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -82,3 +84,11 @@ def _finish() -> None:
 def verdict(ratio: float, target: float) -> str:
     """Return whether a ratio is within its target, in words."""
     return "met" if ratio <= target else "not met"
+
+
+def peak_memory() -> float:
+    """Return the MiB that this process has needed at most, those of the GPU if there is one."""
+    if DEVICE == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
