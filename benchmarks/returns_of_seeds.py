@@ -29,11 +29,11 @@ from benchmarl_hyper.report.reading.run import Run
 from benchmarl_hyper.report.statistics.scores import band, common_frames, curves
 from benchmarl_hyper.terminal import table
 
-TASKS = {  # with an evaluation after each tenth iteration
+TASKS = {  # with an evaluation after each fifth or tenth iteration
     "spread": [
         *spread(16),
-        "experiment.max_n_frames=204800",
-        "experiment.evaluation_interval=20480",
+        "experiment.max_n_frames=102400",
+        "experiment.evaluation_interval=10240",
     ],
     "games": [
         "+scenario=games/specialisation_4",
