@@ -1,45 +1,86 @@
 """How far a step moves the weights that agents run on: ``python benchmarks/step_sizes.py``.
 
-Adam moves every parameter by about its learning rate. With the same learning rate, a weight that
-many parameters write moves further. Here, policies of [64, 64] get a random gradient at the weights
-that agents run on, and take one step. The table shows the root mean square of the change of these
-weights, as a mean over initialisations. Its unit is the learning rate, by which the weights of
-separate networks move.
+Adam moves every parameter by about its learning rate. A weight that many parameters write moves
+further. Here, networks get a random gradient at the weights that agents run on, and take one step.
+The unit of all numbers is the learning rate. Of each network, the first table shows
+
+- the common step: how far the weights of all agents move along the sign of the gradient, if all
+  agents have the same gradient;
+- the own step: how far the weights of agents move apart, as the root mean square less the mean over
+  agents, if gradients are unrelated; and the part of it along the sign of the agent's own gradient.
+
+The second table has chosen steps (``step_norm: unit``), for many sizes.
 """
 
 from __future__ import annotations
+
+import itertools
+from typing import Any, NamedTuple
 
 import torch
 from networks import OURS, network
 from torch import Tensor
 
+from benchmarl_hyper.models.hypermarl.steps import COMMON_STEP, OWN_STEP
 from benchmarl_hyper.terminal import table
 
 RATE, DRAWS = 1e-3, 20
-UNIT = "hypermarl_mlp_unit"
+UNIT = {"step_norm": "unit"}
+CHOSEN: dict[str, dict[str, Any]] = {
+    "hypermarl_linear, unit": UNIT,
+    "hypermarl_mlp, unit": UNIT,
+    "hypermarl_mlp, unit codes": {"code_norm": "unit"},
+    "hypermarl_lowrank, unit": UNIT,
+}
+AGENTS, DIMS, UNITS, CELLS = (2, 4, 16, 64), (4, 16, 64), (16, 64, 256), (64, 256)
+WITHIN = {"common": 0.05, "own": 0.2}  # how close chosen steps are meant to be
 
 
-def moved(name: str, n_agents: int, alike: bool) -> float:
-    """Return the root mean square of the change, divided by the learning rate.
+class Step(NamedTuple):
+    """A step of the weights that agents run on, in learning rates."""
+
+    common: float
+    own: float
+    along: float
+
+
+def step(model: torch.nn.Module) -> Step:
+    """Return the common step of a model, and its own step, both from where it is."""
+    gradients = [torch.randn_like(weight) for weight in weights(model)]
+    alike = moved(model, [g[:1].expand_as(g) for g in gradients])
+    apart = moved(model, gradients)
+    own = [change - change.mean(0) for change in apart]
+    signs = [g.sign() for g in gradients]
+    return Step(
+        _flat(alike, [sign[:1] for sign in signs]).mean().item(),
+        _flat(own).square().mean().sqrt().item(),
+        _flat(own, signs).mean().item(),
+    )
+
+
+def _flat(tensors: list[Tensor], signs: list[Tensor] | None = None) -> Tensor:
+    signs = signs or [torch.ones(()) for _ in tensors]
+    return torch.cat([(x * sign).flatten() for x, sign in zip(tensors, signs, strict=True)])
+
+
+def moved(model: torch.nn.Module, gradients: list[Tensor]) -> list[Tensor]:
+    """Return the change of weights in a first step of Adam, which is then taken back.
 
     Args:
-        name: name of a model, or ``UNIT``.
-        n_agents: number of agents.
-        alike: whether the gradients of all agents are equal; if False, they are independent.
+        model: a model of ours.
+        gradients: the negative gradients of its ``weights``.
     """
-    model = (
-        network("hypermarl_mlp", n_agents, [64, 64], code_norm="unit")
-        if name == UNIT
-        else network(name, n_agents, [64, 64])
-    )
-    optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
+    kept = [parameter.detach().clone() for parameter in model.parameters()]
     before = weights(model)
-    gradient = [torch.randn_like(weight[:1] if alike else weight) for weight in before]
-    sum((g * w).sum() for g, w in zip(gradient, before, strict=True)).backward()
+    sum((-g * w).sum() for g, w in zip(gradients, before, strict=True)).backward()
     before = [weight.detach().clone() for weight in before]  # those of tables are views
-    optimiser.step()
-    changes = [(w - v).detach().flatten() for w, v in zip(weights(model), before, strict=True)]
-    return (torch.cat(changes).square().mean().sqrt() / RATE).item()
+    torch.optim.Adam(model.parameters(), lr=RATE, eps=1e-12).step()
+    changes = [(w - v).detach() / RATE for w, v in zip(weights(model), before, strict=True)]
+    with torch.no_grad():
+        for parameter, value in zip(model.parameters(), kept, strict=True):
+            parameter.copy_(value)
+            parameter.grad = None
+    return changes
 
 
 def weights(model: torch.nn.Module) -> list[Tensor]:
@@ -47,16 +88,49 @@ def weights(model: torch.nn.Module) -> list[Tensor]:
     return list(model.agent_parameters().values(include_nested=True, leaves_only=True))
 
 
+def mean(name: str, n_agents: int, draws: int = DRAWS, **settings: Any) -> Step:
+    """Return the mean step over initialisations.
+
+    Args:
+        name: name of a model, and behind a comma what distinguishes it.
+        n_agents: number of agents.
+        draws: number of initialisations.
+        **settings: fields of the model's config, ``cells`` and ``critic``.
+    """
+    cells, critic = settings.pop("cells", 64), settings.pop("critic", False)
+    settings = {**CHOSEN.get(name, {}), **settings}
+    steps = [
+        step(network(name.partition(",")[0], n_agents, [cells, cells], critic, **settings))
+        for _ in range(draws)
+    ]
+    return Step(*(sum(values) / draws for values in zip(*steps, strict=True)))
+
+
 def main() -> None:
-    """Measure all models, and print a table."""
+    """Measure all models, and print two tables."""
     torch.manual_seed(0)
-    cases = [(n, alike) for alike in (True, False) for n in (2, 8)]
-    header = [f"{n} agents, gradients {'alike' if alike else 'unrelated'}" for n, alike in cases]
-    rows = []
-    for name in (*OURS, UNIT):
-        means = [sum(moved(name, *case) for _ in range(DRAWS)) / DRAWS for case in cases]
-        rows.append([name, *(f"{mean:.2f}" for mean in means)])
-    print(table([["change of weights, learning rates", *header], *rows]))
+    print("Steps of the weights that agents run on: common / own, and the part along own gradients")
+    rows = [["", *(f"{n} agents" for n in AGENTS)]]
+    for name in (*OURS, *CHOSEN):
+        found = [mean(name, n) for n in AGENTS]
+        rows.append([name, *(f"{s.common:.2f} / {s.own:.2f} ({s.along:.2f})" for s in found)])
+    print(table(rows), end="\n\n")
+    print(f"Chosen steps, {COMMON_STEP} and {OWN_STEP}: smallest and largest of all sizes")
+    rows = [["", "common", "own", "outside"]]
+    for name in (name for name in CHOSEN if name.endswith("unit")):
+        found, outside = [], 0
+        for n, cells, critic in itertools.product(AGENTS, CELLS, (False, True)):
+            one_hot = name.startswith("hypermarl_linear")
+            for d, units in [()] if one_hot else itertools.product(DIMS, UNITS):
+                sizes = {} if one_hot else {"embedding_dim": d, "hypernet_cells": [units]}
+                found.append(mean(name, n, 1, cells=cells, critic=critic, **sizes))
+        errors = ((s.common / COMMON_STEP - 1, s.own / OWN_STEP - 1) for s in found)
+        outside = sum(
+            abs(common) > WITHIN["common"] or abs(own) > WITHIN["own"] for common, own in errors
+        )
+        ends = [f"{min(x):.2f} to {max(x):.2f}" for x in list(zip(*found, strict=True))[:2]]
+        rows.append([name, *ends, f"{outside} of {len(found)}"])
+    print(table(rows))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ if not stays_light():
         EmbeddingCallback,
         GradientCallback,
         SndCallback,
+        StepSizesCallback,
     )
     from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
     from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
@@ -40,6 +41,8 @@ if not stays_light():
         HypermarlNoRfConfig,
     )
     from benchmarl_hyper.models.hypermarl.models import (
+        Hypermarl,
+        HypermarlConfig,
         HypermarlGru,
         HypermarlGruConfig,
         HypermarlLinear,
@@ -76,6 +79,8 @@ __all__ = [
     "GradientCallback",
     "Happo",
     "HappoConfig",
+    "Hypermarl",
+    "HypermarlConfig",
     "HypermarlGru",
     "HypermarlGruConfig",
     "HypermarlLinear",
@@ -103,6 +108,7 @@ __all__ = [
     "SepsCallback",
     "SepsConfig",
     "SndCallback",
+    "StepSizesCallback",
     "VariantBenchmark",
     "fixed_parameters",
 ]

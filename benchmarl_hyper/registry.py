@@ -25,6 +25,7 @@ from benchmarl_hyper.models.dico.model import DicoConfig
 from benchmarl_hyper.models.fups import FupsConfig, FupsGruConfig, FupsIdConfig, FupsIdGruConfig
 from benchmarl_hyper.models.hypermarl.ablations import HypermarlNoGdConfig, HypermarlNoRfConfig
 from benchmarl_hyper.models.hypermarl.models import (
+    HypermarlConfig,
     HypermarlGruConfig,
     HypermarlLinearConfig,
     HypermarlLowrankConfig,
@@ -46,6 +47,7 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
     NopsConfig,
     HypermarlLinearConfig,
     HypermarlMlpConfig,
+    HypermarlConfig,
     HypermarlLowrankConfig,
     HypermarlNoGdConfig,
     HypermarlNoRfConfig,

@@ -17,24 +17,26 @@ class AgentEmbedding(nn.Module):
     Args:
         n_agents: number of rows.
         dim: length of a row; None for one-hot rows, which are not learned.
+        multiplier: factor of learned rows, which are drawn larger by its inverse; see
+            :class:`~benchmarl_hyper.weights.rows.Rows`.
     """
 
-    def __init__(self, n_agents: int, dim: int | None):
+    def __init__(self, n_agents: int, dim: int | None, multiplier: float = 1.0):
         super().__init__()
         if dim is None:
             self.register_buffer("table", torch.eye(n_agents))
         else:
             self.table = nn.Parameter(torch.empty(n_agents, dim))
         self.dim = n_agents if dim is None else dim
-        self.learned = dim is not None
+        self.learned, self.multiplier = dim is not None, multiplier
         self.reset_parameters()
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Redraw learned rows, in place; one-hot rows stay as they are."""
         if self.learned:
-            nn.init.orthogonal_(self.table, HIDDEN_GAIN)
+            nn.init.orthogonal_(self.table, HIDDEN_GAIN / self.multiplier)
 
     def forward(self) -> Tensor:
         """Return the rows, ``[n_agents, dim]``."""
-        return self.table
+        return self.table * self.multiplier if self.learned else self.table

@@ -22,11 +22,13 @@ class Rows(nn.Module):
     Args:
         n_rows: number of rows.
         spec: sizes and initialisation of the layer.
+        multiplier: factor of the parameters, which are drawn larger by its inverse. The layer
+            starts the same for any factor, and a step of Adam moves it this factor times as far.
     """
 
-    def __init__(self, n_rows: int, spec: LayerSpec):
+    def __init__(self, n_rows: int, spec: LayerSpec, multiplier: float = 1.0):
         super().__init__()
-        self.initialise = spec.initialise
+        self.initialise, self.multiplier = spec.initialise, multiplier
         self.weight = nn.Parameter(torch.empty(n_rows, spec.in_features, spec.out_features))
         self.bias = nn.Parameter(torch.empty(n_rows, spec.out_features))
         self.reset_parameters()
@@ -34,10 +36,17 @@ class Rows(nn.Module):
     def reset_parameters(self) -> None:
         """Redraw all rows, in place."""
         self.initialise(self.weight, self.bias)
+        if self.multiplier != 1:
+            with torch.no_grad():
+                self.weight.div_(self.multiplier)
+                self.bias.div_(self.multiplier)
 
     def forward(self) -> Layer:
         """Return all rows: weight ``[rows, in, out]`` and bias ``[rows, 1, out]``."""
-        return Layer(self.weight, self.bias.unsqueeze(1))
+        weight, bias = self.weight, self.bias.unsqueeze(1)
+        if self.multiplier != 1:
+            return Layer(weight * self.multiplier, bias * self.multiplier)
+        return Layer(weight, bias)
 
 
 class IdRows(Rows):
@@ -71,3 +80,16 @@ class Table(nn.ModuleList):
     def forward(self) -> list[Layer]:
         """Return the layers, first layer first."""
         return [layer() for layer in self]
+
+
+def redraw(part: nn.Module) -> None:
+    """Draw a new initialisation of a module, in place.
+
+    A module with ``reset_parameters()`` redraws all of its own; of others, the parts are redrawn.
+    """
+    reset = getattr(part, "reset_parameters", None)
+    if callable(reset):
+        reset()
+    else:
+        for child in part.children():
+            redraw(child)

@@ -91,6 +91,7 @@ def check(run, names, said, expected):
         "SndCallback": "snd",
         "GradientCallback": "gradient_variance",
         "EmbeddingCallback": "embedding_distance",
+        "StepSizesCallback": "step_own",
     }
     for group in run.group_map:
         for callback, part in parts.items():
@@ -128,7 +129,7 @@ def test_every_algorithm(algorithm, continuous, task, tmp_path, caplog):
     alone = {group for group, agents in run.group_map.items() if len(agents) == 1}
     for group in run.group_map:
         mine = [line for line in lines(caplog) if f"'{group}'" in line]
-        assert len(mine) == (1 if group in alone else 2)
+        assert len(mine) == (1 if group in alone else 3)
         assert ("embedding" in names[group]) == (group in alone)
 
 
@@ -161,6 +162,8 @@ def test_models_of_benchmarl(model, tmp_path, caplog):
     task = shaped_task(*shape) if shape else one_group
     run, names = measured(tmp_path, config, "ippo", task, critic_model=critic)
     expected = {"EmbeddingCallback": "has learned embeddings of all agents"}
+    if model != "sequence":
+        expected["StepSizesCallback"] = "has weights for each of all agents"
     if model in SND_OF_MODELS:
         expected["SndCallback"] = SND_OF_MODELS[model]
     check(run, names, lines(caplog), expected)

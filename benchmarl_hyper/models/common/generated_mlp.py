@@ -20,6 +20,7 @@ from benchmarl_hyper.models.common.rollout_cache import once
 from benchmarl_hyper.running.parts import module_class
 from benchmarl_hyper.weights.initialisation import HIDDEN_GAIN, SCHEMES, LayerSpec, layer_specs
 from benchmarl_hyper.weights.layers import Layer, target_mlp
+from benchmarl_hyper.weights.rows import redraw
 
 Generator = Callable[[int, Sequence[LayerSpec]], nn.Module]
 
@@ -61,6 +62,7 @@ class GeneratedMlp(Model):
     """
 
     agents_alike = False  # whether all agents give the same output for the same input
+    generates_alone = True  # whether weights are generated without looking at observations
 
     def __init__(
         self,
@@ -281,14 +283,6 @@ class GeneratedMlpConfig(ModelConfig):
         if name != cls.model_name():
             raise ValueError(f"name is '{name}', but these are values of '{cls.model_name()}'")
         return cls(**{key: module_class(key, values[key]) for key in others})
-
-
-def redraw(parts: nn.Module) -> None:
-    """Call ``reset_parameters`` of every module in ``parts`` that has it, to redraw it in place."""
-    for module in parts.modules():
-        reset = getattr(module, "reset_parameters", None)
-        if callable(reset):
-            reset()
 
 
 def check_sizes(key: str, sizes: Sequence[int]) -> None:

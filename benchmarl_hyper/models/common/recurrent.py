@@ -16,7 +16,6 @@ from benchmarl_hyper.models.common.generated_mlp import (
     GeneratedMlp,
     GeneratedMlpConfig,
     check_sizes,
-    redraw,
 )
 from benchmarl_hyper.weights.initialisation import (
     HIDDEN_GAIN,
@@ -26,7 +25,7 @@ from benchmarl_hyper.weights.initialisation import (
     orthogonal_,
 )
 from benchmarl_hyper.weights.layers import target_mlp
-from benchmarl_hyper.weights.rows import Rows, Table
+from benchmarl_hyper.weights.rows import Rows, Table, redraw
 
 
 class Gru(MultiAgentGRU):

@@ -12,7 +12,11 @@ from torch import Tensor
 
 from benchmarl_hyper.models.common.generated_mlp import check_sizes
 from benchmarl_hyper.models.hypermarl.hypernetwork import Hypernetwork
-from benchmarl_hyper.models.hypermarl.models import HypermarlMlp, HypermarlMlpConfig
+from benchmarl_hyper.models.hypermarl.models import (
+    HypermarlMlp,
+    HypermarlMlpConfig,
+    HypernetworkConfig,
+)
 from benchmarl_hyper.weights.initialisation import LayerSpec, lecun_normal_head_
 from benchmarl_hyper.weights.layers import target_mlp
 
@@ -31,6 +35,8 @@ class HypermarlNoGd(HypermarlMlp):
         max_bytes: largest size of the weights that one call may generate, in bytes.
         **kwargs: the arguments of :class:`~benchmarl_hyper.models.hypermarl.models.HypermarlMlp`.
     """
+
+    generates_alone = False
 
     def __init__(self, max_bytes: int, **kwargs: Any):
         super().__init__(**kwargs)
@@ -89,13 +95,14 @@ class HypermarlNoGd(HypermarlMlp):
 
 
 @dataclass(kw_only=True)
-class HypermarlNoGdConfig(HypermarlMlpConfig):
+class HypermarlNoGdConfig(HypernetworkConfig):
     """Configuration of :class:`HypermarlNoGd`.
 
     Raises:
         ValueError: if ``max_bytes`` is not positive.
     """
 
+    bias: bool
     max_bytes: int
 
     def __post_init__(self) -> None:

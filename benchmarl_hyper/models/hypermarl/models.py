@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarl_hyper.models.common.generated_mlp import (
     GeneratedMlp,
@@ -19,27 +19,49 @@ from benchmarl_hyper.models.common.recurrent import Recurrent, RecurrentConfig
 from benchmarl_hyper.models.common.rollout_cache import once
 from benchmarl_hyper.models.hypermarl.hypernetwork import Head, Hypernetwork
 from benchmarl_hyper.models.hypermarl.lowrank import LowRankHypernetwork
+from benchmarl_hyper.models.hypermarl.steps import StepsConfig, chosen_steps
 from benchmarl_hyper.weights.initialisation import LayerSpec
 from benchmarl_hyper.weights.layers import target_mlp
 from benchmarl_hyper.weights.rows import Table
+
+# The codes of a linear hypernetwork
+ONE_HOT: dict[str, Any] = {"embedding_dim": None, "hypernet_cells": (), "code_norm": None}
 
 
 class HypermarlLinear(GeneratedMlp):
     """HyperMARL's linear hypernetwork on one-hot ids (arXiv 2412.04233).
 
-    The product with a one-hot id selects a row, so it is not computed.
+    The product with a one-hot id selects a row, so it is not computed, unless codes are centred.
 
     Args:
         bias: whether heads have offsets, which all agents share; without them the model is NoPS.
+        step_norm: ``"unit"`` for chosen steps; see
+            :mod:`~benchmarl_hyper.models.hypermarl.steps`. None for those of the published model.
+        common_step: the common step, in learning rates; None for 1.
+        own_step: the own step, in learning rates; None for ``OWN_STEP``.
         **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
-    def __init__(self, bias: bool, **kwargs: Any):
-        super().__init__(lambda n, specs: Table(Head(n, spec, bias) for spec in specs), **kwargs)
+    def __init__(
+        self,
+        bias: bool,
+        step_norm: str | None,
+        common_step: float | None,
+        own_step: float | None,
+        **kwargs: Any,
+    ):
+        steps = chosen_steps(step_norm, common_step, own_step)
+
+        def make_generator(n_agents: int, specs: Sequence[LayerSpec]) -> nn.Module:
+            if steps is None:
+                return Table(Head(n_agents, spec, bias) for spec in specs)
+            return Hypernetwork(n_agents, specs, bias, **ONE_HOT, steps=steps)
+
+        super().__init__(make_generator, **kwargs)
 
 
 @dataclass(kw_only=True)
-class HypermarlLinearConfig(GeneratedMlpConfig):
+class HypermarlLinearConfig(StepsConfig, GeneratedMlpConfig):
     """Configuration of :class:`HypermarlLinear`."""
 
     bias: bool
@@ -81,6 +103,9 @@ class HypermarlMlp(GeneratedMlp):
         hypernet_cells: hidden sizes of the hypernetwork's trunks.
         code_norm: ``"unit"`` to divide codes by their length; None to leave them as published.
         bias: whether heads have offsets, which all agents share.
+        step_norm: ``"unit"`` for chosen steps; see :class:`HypermarlLinear`.
+        common_step: the common step, in learning rates; None for 1.
+        own_step: the own step, in learning rates; None for ``OWN_STEP``.
         **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
@@ -90,6 +115,9 @@ class HypermarlMlp(GeneratedMlp):
         hypernet_cells: Sequence[int],
         code_norm: str | None,
         bias: bool,
+        step_norm: str | None = None,
+        common_step: float | None = None,
+        own_step: float | None = None,
         **kwargs: Any,
     ):
         make_generator = partial(
@@ -98,6 +126,7 @@ class HypermarlMlp(GeneratedMlp):
             hypernet_cells=hypernet_cells,
             code_norm=code_norm,
             bias=bias,
+            steps=chosen_steps(step_norm, common_step, own_step),
         )
         super().__init__(make_generator, **kwargs)
 
@@ -107,7 +136,7 @@ class HypermarlMlp(GeneratedMlp):
 
 
 @dataclass(kw_only=True)
-class HypermarlMlpConfig(HypernetworkConfig):
+class HypermarlMlpConfig(StepsConfig, HypernetworkConfig):
     """Configuration of :class:`HypermarlMlp`."""
 
     bias: bool
@@ -118,6 +147,23 @@ class HypermarlMlpConfig(HypernetworkConfig):
         return HypermarlMlp
 
 
+class Hypermarl(HypermarlMlp):
+    """HyperMARL as we recommend it: :class:`HypermarlMlp` with chosen steps.
+
+    One learning rate then serves it and the other variants; ``docs/step-norm.md`` says why.
+    """
+
+
+@dataclass(kw_only=True)
+class HypermarlConfig(HypermarlMlpConfig):
+    """Configuration of :class:`Hypermarl`; its shipped values are what differs."""
+
+    @staticmethod
+    def associated_class() -> type[Hypermarl]:
+        """Return :class:`Hypermarl`, the model that this configuration builds."""
+        return Hypermarl
+
+
 class HypermarlLowrank(GeneratedMlp):
     """HyperMARL with shared weights, to which a hypernetwork adds a low-rank product per agent.
 
@@ -126,6 +172,9 @@ class HypermarlLowrank(GeneratedMlp):
         hypernet_cells: hidden sizes of the hypernetwork's trunk.
         code_norm: ``"unit"`` to divide codes by their length; None to leave them as they are.
         rank: rank of the products, reduced to the smaller side of smaller layers.
+        step_norm: ``"unit"`` for chosen steps; see :class:`HypermarlLinear`.
+        common_step: the common step, in learning rates; None for 1.
+        own_step: the own step, in learning rates; None for ``OWN_STEP``.
         **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
@@ -137,6 +186,9 @@ class HypermarlLowrank(GeneratedMlp):
         hypernet_cells: Sequence[int],
         code_norm: str | None,
         rank: int,
+        step_norm: str | None,
+        common_step: float | None,
+        own_step: float | None,
         **kwargs: Any,
     ):
         make_generator = partial(
@@ -145,6 +197,7 @@ class HypermarlLowrank(GeneratedMlp):
             hypernet_cells=hypernet_cells,
             code_norm=code_norm,
             rank=rank,
+            steps=chosen_steps(step_norm, common_step, own_step),
         )
         super().__init__(make_generator, **kwargs)
 
@@ -155,7 +208,7 @@ class HypermarlLowrank(GeneratedMlp):
 
 
 @dataclass(kw_only=True)
-class HypermarlLowrankConfig(HypernetworkConfig):
+class HypermarlLowrankConfig(StepsConfig, HypernetworkConfig):
     """Configuration of :class:`HypermarlLowrank`.
 
     Raises:

@@ -35,11 +35,15 @@ class MaskedRows(nn.Module):
         self.rows = Rows(1, spec)
         self.scale, self.bias = threshold_scale, threshold_bias
         self.threshold = nn.Parameter(torch.empty(n_agents, spec.in_features, spec.out_features))
-        self.reset_parameters()
+        self._draw_thresholds()
+
+    def reset_parameters(self) -> None:
+        """Redraw all thresholds and the shared layer, in place."""
+        self._draw_thresholds()
+        self.rows.reset_parameters()
 
     @torch.no_grad()
-    def reset_parameters(self) -> None:
-        """Redraw all thresholds, in place; ``rows`` redraws its own parameters."""
+    def _draw_thresholds(self) -> None:
         self.threshold.uniform_().mul_(-self.scale).sub_(self.bias)
 
     def forward(self) -> Layer:
@@ -66,7 +70,7 @@ class MaskedRows(nn.Module):
         weight, bias, threshold = self.rows.weight, self.rows.bias.clone(), self.threshold
         kept_weight, kept_threshold = weight.clone(), threshold.clone()
         self.rows.reset_parameters()
-        self.reset_parameters()
+        self._draw_thresholds()
         weight.copy_(torch.where(drawn, weight, kept_weight))
         threshold.copy_(torch.where(drawn, threshold, kept_threshold))
         self.rows.bias.copy_(bias)

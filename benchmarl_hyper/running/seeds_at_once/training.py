@@ -140,7 +140,7 @@ class SeedsAdam:
     def __init__(self, optimizers: Sequence[torch.optim.Adam], parameters: StackedParameters):
         self.own = optimizers
         first = optimizers[0]
-        self.tensors = [parameters.stacked(p) for g in first.param_groups for p in g["params"]]
+        self.tensors = [parameters.stacked(p) for p in _trained(first)]
         self.optimizer = type(first)(self.tensors, **first.defaults)
         self._join_states()
 
@@ -170,8 +170,7 @@ class SeedsAdam:
     def split_states(self) -> None:
         """Give each seed's optimiser the state of its parameters, as views."""
         for index, own in enumerate(self.own):
-            params = [p for g in own.param_groups for p in g["params"]]
-            for param, tensor in zip(params, self.tensors, strict=True):
+            for param, tensor in zip(_trained(own), self.tensors, strict=True):
                 state = self.optimizer.state.get(tensor, {})
                 own.state[param] = {
                     name: value if value.dim() == 0 else value[index]
@@ -182,9 +181,7 @@ class SeedsAdam:
                     own.param_groups[0][name] = option
 
     def _join_states(self) -> None:
-        columns = zip(
-            *([p for g in own.param_groups for p in g["params"]] for own in self.own), strict=True
-        )
+        columns = zip(*map(_trained, self.own), strict=True)
         for tensor, params in zip(self.tensors, columns, strict=True):
             states = [own.state.get(p, {}) for own, p in zip(self.own, params, strict=True)]
             if states[0]:
@@ -194,3 +191,8 @@ class SeedsAdam:
                     else torch.stack([state[name] for state in states])
                     for name, value in states[0].items()
                 }
+
+
+def _trained(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """Return what an optimiser trains: BenchMARL hands it buffers, too."""
+    return [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from benchmarl.environments import VmasTask
 from benchmarl.models import MlpConfig
+from support.benchmarl_requests import config_of
 from support.experiments import evaluations, two_groups
 from support.seed_batches import alone, batch, copies, distance
 from torch import nn
@@ -54,6 +55,10 @@ CASES = {
     "mlp": (MLP, spread, {"share_policy_params": True}),
     "mlp without sharing": (MLP, spread, {"share_policy_params": False}),
     "hypermarl_mlp": ("hypermarl_mlp", spread, {"algorithm": "mappo"}),
+    "hypermarl": ("hypermarl", spread, {}),
+    "one-hot embeddings": (config_of("hypermarl_mlp", embedding_dim=None), spread, {}),
+    "chosen steps, linear": (config_of("hypermarl_linear", step_norm="unit"), spread, {}),
+    "chosen steps, low rank": (config_of("hypermarl_lowrank", step_norm="unit"), spread, {}),
     "hypermarl_lowrank": ("hypermarl_lowrank", spread, {"algorithm": "ippo_paper"}),
     "early ends": ("nops", falling, LONG),
     "two groups": ("fups_id", two_groups, {"algorithm": "mappo_paper"}),
