@@ -9,18 +9,24 @@ The unit of all numbers is the learning rate. Of each network, the first table s
 - the own step: how far the weights of agents move apart, as the root mean square less the mean over
   agents, if gradients are unrelated; and the part of it along the sign of the agent's own gradient.
 
-The second table has chosen steps (``step_norm: unit``), for many sizes.
+The second table has chosen steps (``step_norm: unit``), for many sizes. The third one has them
+after 1,000 steps of training in a game. There, codes have moved; the last column has the own step
+that multipliers fixed at the start would give.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import torch
 from networks import OURS, network
+from short_runs import ShortRuns, hidden
 from torch import Tensor
 
+from benchmarl_hyper.models.hypermarl.hypernetwork import Hypernetwork
 from benchmarl_hyper.models.hypermarl.steps import COMMON_STEP, OWN_STEP
 from benchmarl_hyper.terminal import table
 
@@ -33,6 +39,11 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "hypermarl_lowrank, unit": UNIT,
 }
 AGENTS, DIMS, UNITS, CELLS = (2, 4, 16, 64), (4, 16, 64), (16, 64, 256), (64, 256)
+ITERATIONS = 63  # of 16 steps
+TRAINED = {
+    "hypermarl": (),
+    "hypermarl_linear": ("model.step_norm=unit", "critic_model.step_norm=unit"),
+}
 WITHIN = {"common": 0.05, "own": 0.2}  # how close chosen steps are meant to be
 
 
@@ -106,6 +117,44 @@ def mean(name: str, n_agents: int, draws: int = DRAWS, **settings: Any) -> Step:
     return Step(*(sum(values) / draws for values in zip(*steps, strict=True)))
 
 
+def trained(variant: str, *overrides: str) -> Iterator[tuple[str, Step, float]]:
+    """Train with IPPO for 1,000 steps, and measure policy and critic where they have come to.
+
+    Args:
+        variant: name of the variant.
+        *overrides: other settings, as on the command line.
+
+    Yields:
+        ``policy`` or ``critic``, its step, and the own step with the multipliers of the start.
+    """
+    words = ["+scenario=games/specialisation_8", f"variant={variant}", *hidden(64), *overrides]
+    with TemporaryDirectory() as folder:
+        run = ShortRuns(words, ITERATIONS, folder).alone(lambda _: None)
+        loss = run.losses["agents"]
+        parts = {"policy": loss.actor_network, "critic": loss.critic_network}
+        models = {
+            name: next(m for m in part.modules() if hasattr(m, "agent_parameters"))
+            for name, part in parts.items()
+        }
+        scales = {}
+        for when in ("start", "end"):
+            for name, part in parts.items():
+                with getattr(loss, f"{_NAMES[name]}_params").to_module(part), torch.no_grad():
+                    generator: Any = models[name].generator
+                    assert isinstance(generator, Hypernetwork)
+                    scales[name, when] = generator.centred().scale
+            if when == "start":
+                run.run()
+        for name, part in parts.items():
+            with getattr(loss, f"{_NAMES[name]}_params").to_module(part):
+                found = step(models[name])
+            drift = (scales[name, "start"] / scales[name, "end"]).mean().item()
+            yield name, found, found.own * drift
+
+
+_NAMES = {"policy": "actor_network", "critic": "critic_network"}
+
+
 def main() -> None:
     """Measure all models, and print two tables."""
     torch.manual_seed(0)
@@ -130,6 +179,13 @@ def main() -> None:
         )
         ends = [f"{min(x):.2f} to {max(x):.2f}" for x in list(zip(*found, strict=True))[:2]]
         rows.append([name, *ends, f"{outside} of {len(found)}"])
+    print(table(rows), end="\n\n")
+    print("After 1,000 steps of IPPO in the game of specialisation with 8 agents")
+    rows = [["", "", "common", "own", "own with fixed multipliers"]]
+    for variant, overrides in TRAINED.items():
+        for part, found_step, fixed in trained(variant, *overrides):
+            common, own, _ = found_step
+            rows.append([variant, part, f"{common:.2f}", f"{own:.2f}", f"{fixed:.2f}"])
     print(table(rows))
 
 

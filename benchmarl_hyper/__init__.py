@@ -18,8 +18,8 @@ if not stays_light():
         EmbeddingCallback,
         GradientCallback,
         SndCallback,
-        StepSizesCallback,
     )
+    from benchmarl_hyper.diagnostics.step_sizes import StepSizesCallback
     from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
     from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
     from benchmarl_hyper.models.dico.callback import DicoCallback

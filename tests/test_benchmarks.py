@@ -12,7 +12,7 @@ CALLS = {
     "published": lambda module: module.main(),
     "scale": lambda module: module.times_per_agent("hypermarl_mlp"),
     "seeds": lambda module: module.measure(module.Cell("games", "fups", 8, 2, 1)),
-    "step_sizes": lambda module: module.moved("hypermarl_mlp", 2, alike=True),
+    "step_sizes": lambda module: module.mean("hypermarl_mlp, unit", 2, draws=1),
     "training_step": lambda module: module.generation("hypermarl_lowrank", [8])(),
 }
 

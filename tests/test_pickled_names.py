@@ -20,7 +20,7 @@ PINNED = {
     "diagnostics.callbacks.EmbeddingCallback",
     "diagnostics.callbacks.GradientCallback",
     "diagnostics.callbacks.SndCallback",
-    "diagnostics.callbacks.StepSizesCallback",
+    "diagnostics.step_sizes.StepSizesCallback",
     "models.dico.callback.DicoCallback",
     "models.dico.model.DicoConfig",
     "models.fups.FupsConfig",

@@ -28,6 +28,8 @@ QUANTITIES = {
     "snd_js": "SND, Jensen-Shannon",
     "snd_tvd": "SND, total variation",
     "embedding_distance": "embeddings, cosine distance",
+    "step_common": "change of weights, together",
+    "step_own": "change of weights, apart",
     "gradient_conflict": "gradients, mean cosine",
     "gradient_conflict_share": "share of conflicting pairs",
     "gradient_cosine": "gradients, cosine",
@@ -41,6 +43,7 @@ FAMILIES = {
         "How differently agents act, and how far apart their embeddings are",
         ("snd", "embedding"),
     ),
+    "steps": ("How far the weights that agents run on moved between evaluations", ("step",)),
     "gradients": ("Conflict, variance and norms of the agents' policy gradients", ("gradient",)),
 }
 
@@ -99,15 +102,16 @@ def _measured(
 ) -> Iterator[Table]:
     """Yield a table per quantity that has a file.
 
-    It shows the mean over the run for a quantity of gradients, and the last value for another one.
+    It shows the mean over the run for a quantity of gradients or steps, and the last value for
+    another one.
     """
     for key in sorted({key for _, _, key in summaries if key in files}):
-        gradients = key[1].startswith(FAMILIES["gradients"][1])
+        averaged = key[1].startswith(FAMILIES["gradients"][1] + FAMILIES["steps"][1])
         scores: dict[str, dict[str, Score]] = {}
         for (task, label, its), both in summaries.items():
             if its == key:
-                scores.setdefault(task, {})[label] = both.mean if gradients else both.last
-        when = "mean over each run" if gradients else "last value of each run"
+                scores.setdefault(task, {})[label] = both.mean if averaged else both.last
+        when = "mean over each run" if averaged else "last value of each run"
         caption = f"{_sentence(quantity(key))} ({when}): {OVER_SEEDS}."
         yield overview(files[key], caption, scores, digits=3, title=_sentence(quantity(key)))
 
