@@ -38,7 +38,11 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "hypermarl_mlp, unit codes": {"code_norm": "unit"},
     "hypermarl_lowrank, unit": UNIT,
 }
-AGENTS, DIMS, UNITS, CELLS = (2, 4, 16, 64), (4, 16, 64), (16, 64, 256), (64, 256)
+AGENTS, CELLS = (2, 4, 16, 64), (64, 256)
+SIZES: list[dict[str, Any]] = [
+    {"embedding_dim": dim, "hypernet_cells": [units]}
+    for dim, units in itertools.product((4, 16, 64), (16, 64, 256))
+]
 ITERATIONS = 63  # of 16 steps
 TRAINED = {
     "hypermarl": (),
@@ -167,11 +171,9 @@ def main() -> None:
     print(f"Chosen steps, {COMMON_STEP} and {OWN_STEP}: smallest and largest of all sizes")
     rows = [["", "common", "own", "outside"]]
     for name in (name for name in CHOSEN if name.endswith("unit")):
-        found, outside = [], 0
+        found = []
         for n, cells, critic in itertools.product(AGENTS, CELLS, (False, True)):
-            one_hot = name.startswith("hypermarl_linear")
-            for d, units in [()] if one_hot else itertools.product(DIMS, UNITS):
-                sizes = {} if one_hot else {"embedding_dim": d, "hypernet_cells": [units]}
+            for sizes in [{}] if name.startswith("hypermarl_linear") else SIZES:
                 found.append(mean(name, n, 1, cells=cells, critic=critic, **sizes))
         errors = ((s.common / COMMON_STEP - 1, s.own / OWN_STEP - 1) for s in found)
         outside = sum(

@@ -15,6 +15,7 @@ from benchmarl_hyper.running.experiment_parts import policy_model, policy_name, 
 
 INITS = ("mean", "nearest", "random")
 TABLE = "embedding.table"  # the end of the names of embeddings
+TEAM = "generator.team"  # the end of the names of marks of those whose mean is the codes' centre
 
 
 def add_agents(
@@ -156,6 +157,9 @@ class _Grown:
                 carried[key] = was
             elif was is not None and key.endswith(TABLE) and _is_longer(x, was):
                 carried[key] = self._grown(was.cpu(), shape[-2] - was.shape[-2])
+            elif was is not None and key.endswith(TEAM):
+                carried[key] = torch.zeros_like(x)
+                carried[key][..., : was.shape[-2], :] = was
             else:
                 had = "absent" if was is None else tuple(was.shape)
                 misfits.append(f"{key.partition('.')[2]} is {had} in the checkpoint, now {shape}")

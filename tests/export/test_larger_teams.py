@@ -14,7 +14,7 @@ from benchmarl_hyper.export.larger_teams import INITS, add_agents, grown_rows
 from benchmarl_hyper.running.experiment_parts import policy_model
 from benchmarl_hyper.tasks.games import GamesTask
 
-LEARNED = [name for name in MODELS if hasattr(MODELS[name].get_from_yaml(), "embedding_dim")]
+LEARNED = ["hypermarl_mlp", "hypermarl_lowrank"]
 N, M = 2, 5
 
 
@@ -109,6 +109,22 @@ def test_a_team_grows_and_runs(variant, tmp_path):
     rollout = new.test_env.rollout(3, new.policy)
     assert rollout["agents", "action"].shape[-2] == M
     assert torch.isfinite(rollout["agents", "action"]).all()
+    new.run()
+
+
+@pytest.mark.parametrize("variant", ["hypermarl", "hypermarl_lowrank"])
+def test_trained_agents_keep_the_centre_of_their_codes(variant, tmp_path):
+    """With chosen steps, weights are written from an agent's difference to its team."""
+    config = config_of(variant, step_norm="unit")
+    run, checkpoint = trained(tmp_path / "old", config)
+    new = experiment(tmp_path, config, task=team_of(M))
+    assert add_agents(new, checkpoint, "random", trust=True) == []
+    old_model, model = model_in(run), model_in(new)
+    observation = torch.randn(7, M, model.sizes[0])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            call(model, observation)[:, :N], call(old_model, observation[:, :N])
+        )
     new.run()
 
 
