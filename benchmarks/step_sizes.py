@@ -27,7 +27,7 @@ from short_runs import ShortRuns, hidden
 from torch import Tensor
 
 from benchmarl_hyper.models.hypermarl.hypernetwork import Hypernetwork
-from benchmarl_hyper.models.hypermarl.steps import COMMON_STEP, OWN_STEP
+from benchmarl_hyper.models.hypermarl.step_norm import COMMON_STEP, OWN_STEP
 from benchmarl_hyper.terminal import table
 
 RATE, DRAWS = 1e-3, 20

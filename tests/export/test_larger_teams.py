@@ -4,7 +4,7 @@ import pytest
 import torch
 from benchmarl.environments import VmasTask
 from benchmarl.models import MlpConfig
-from support.benchmarl_requests import MODELS, call, config_of
+from support.benchmarl_requests import call, config_of
 from support.experiments import algorithm_config, experiment, two_groups
 from support.run_folders import checkpoint_in, contents
 from support.tiny_task import tiny_task

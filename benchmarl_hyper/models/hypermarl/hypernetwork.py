@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from benchmarl_hyper.models.hypermarl.steps import Steps, own_step_of, say_nothing_to_norm
+from benchmarl_hyper.models.hypermarl.step_norm import Steps, own_step_of, say_nothing_to_norm
 from benchmarl_hyper.weights.embedding import AgentEmbedding
 from benchmarl_hyper.weights.initialisation import LayerSpec, lecun_normal_, zero_
 from benchmarl_hyper.weights.layers import Layer, target_mlp

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarl_hyper.models.hypermarl.hypernetwork import Centred, Codes
-from benchmarl_hyper.models.hypermarl.steps import Steps
+from benchmarl_hyper.models.hypermarl.step_norm import Steps
 from benchmarl_hyper.weights.initialisation import LayerSpec, orthogonal_
 from benchmarl_hyper.weights.layers import Layer, LowRankLayer
 from benchmarl_hyper.weights.rows import redraw

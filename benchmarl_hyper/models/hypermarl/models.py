@@ -19,7 +19,7 @@ from benchmarl_hyper.models.common.recurrent import Recurrent, RecurrentConfig
 from benchmarl_hyper.models.common.rollout_cache import once
 from benchmarl_hyper.models.hypermarl.hypernetwork import Head, Hypernetwork
 from benchmarl_hyper.models.hypermarl.lowrank import LowRankHypernetwork
-from benchmarl_hyper.models.hypermarl.steps import StepsConfig, chosen_steps
+from benchmarl_hyper.models.hypermarl.step_norm import StepsConfig, chosen_steps
 from benchmarl_hyper.weights.initialisation import LayerSpec
 from benchmarl_hyper.weights.layers import target_mlp
 from benchmarl_hyper.weights.rows import Table
@@ -36,7 +36,7 @@ class HypermarlLinear(GeneratedMlp):
     Args:
         bias: whether heads have offsets, which all agents share; without them the model is NoPS.
         step_norm: ``"unit"`` for chosen steps; see
-            :mod:`~benchmarl_hyper.models.hypermarl.steps`. None for those of the published model.
+            :mod:`~benchmarl_hyper.models.hypermarl.step_norm`. None for those of the published model.
         common_step: the common step, in learning rates; None for 1.
         own_step: the own step, in learning rates; None for ``OWN_STEP``.
         **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.

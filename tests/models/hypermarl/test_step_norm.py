@@ -7,7 +7,7 @@ import torch
 from support.benchmarl_requests import call, config_of, policy
 from support.experiments import experiment
 
-from benchmarl_hyper.models.hypermarl.steps import own_step_of
+from benchmarl_hyper.models.hypermarl.step_norm import own_step_of
 
 UNIT = {"step_norm": "unit", "num_cells": [32, 32]}
 MODELS = [
