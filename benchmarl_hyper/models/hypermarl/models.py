@@ -35,8 +35,8 @@ class HypermarlLinear(GeneratedMlp):
 
     Args:
         bias: whether heads have offsets, which all agents share; without them the model is NoPS.
-        step_norm: ``"unit"`` for chosen steps; see
-            :mod:`~benchmarl_hyper.models.hypermarl.step_norm`. None for those of the published model.
+        step_norm: ``"unit"`` for chosen steps (see
+            :mod:`~benchmarl_hyper.models.hypermarl.step_norm`), None for steps as published.
         common_step: the common step, in learning rates; None for 1.
         own_step: the own step, in learning rates; None for ``OWN_STEP``.
         **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
