@@ -28,6 +28,8 @@ import torch
 from torch import Tensor
 
 COMMON_STEP, OWN_STEP = 1.0, 0.35  # where a configuration has null
+# Step of trunks and embeddings, relative to a code's length and in units of the own step
+TRUNK_STEP = 3.0
 LEAST = 1e-6  # own step of codes that are all the same, as those of one agent are
 
 
