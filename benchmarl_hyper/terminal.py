@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -28,10 +30,17 @@ def last_line(error: str | None) -> str:
     return (error or "").strip().rpartition("\n")[2]
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'`` for the known name that is nearest; empty if none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{near[0]}'" if near else ""
+
+
 # Commands that need neither torch nor BenchMARL, whose imports take seconds
-READERS = ("report", "status", "tasks")
+READERS = ("report", "status", "tasks", "doctor")
 # Commands that need neither for their --help
 HELPERS = ("export", "observations")
+DOOR = "benchmarl-hyper"  # the console script
 
 
 def stays_light() -> bool:
@@ -39,9 +48,18 @@ def stays_light() -> bool:
 
     Python imports the package before the command, while ``sys.argv`` still begins with ``-m``.
     """
-    if sys.argv[:1] != ["-m"]:
-        return False
-    words = sys.argv[1:]
-    command = sys.orig_argv[-len(sys.argv)].rpartition("benchmarl_hyper.")[2]
+    command, *words = _command_line()
     asks_for_help = "--" not in words and not {"-h", "--help"}.isdisjoint(words)
     return command in READERS or (command in HELPERS and asks_for_help)
+
+
+def _command_line() -> list[str]:
+    """Return a command of ours and its words; an empty command for any other process."""
+    if sys.argv[:1] == ["-m"]:
+        command = sys.orig_argv[-len(sys.argv)].rpartition("benchmarl_hyper.")[2]
+        if command != "cli":
+            return [command, *sys.argv[1:]]
+    elif Path(sys.argv[0] if sys.argv else "").stem != DOOR:
+        return [""]
+    words = sys.argv[1:]
+    return words if words and words[0] not in ("-h", "--help") else [READERS[0]]

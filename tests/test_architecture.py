@@ -12,7 +12,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A room imports from rows below its own, and from itself.
 ROWS = [
     {"__init__"},
+    {"cli"},
     {"run", "benchmark", "status", "observations"},
+    {"replay"},
     {"registry"},
     {"diagnostics", "export", "patches"},
     {"models", "algorithms"},

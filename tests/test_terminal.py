@@ -26,7 +26,7 @@ def test_of_a_traceback_the_last_line_counts(error, line):
     assert last_line(error) == line
 
 
-@pytest.mark.parametrize("command", [*READERS, *HELPERS])
+@pytest.mark.parametrize("command", [x for x in (*READERS, *HELPERS) if x != "doctor"])
 def test_help_starts_without_torch(command):
     """The flag makes Python list all imports."""
     listing = [sys.executable, "-X", "importtime", "-m", f"benchmarl_hyper.{command}", "--help"]
@@ -58,6 +58,28 @@ def test_which_commands_stay_light(words, light, monkeypatch):
     module = next(i for i, word in enumerate(words) if "." in word or word.endswith("hyper"))
     monkeypatch.setattr(sys, "orig_argv", ["python", *words])
     monkeypatch.setattr(sys, "argv", ["-m", *words[module + 1 :]])
+    assert stays_light() == light
+
+
+@pytest.mark.parametrize(
+    ("words", "light"),
+    [
+        ("", True),
+        ("--help", True),
+        ("status runs", True),
+        ("doctor", True),
+        ("export --help", True),
+        ("export checkpoint out", False),
+        ("run --help", False),
+        ("variants", False),
+        ("stauts", False),
+    ],
+)
+def test_which_commands_of_the_console_script_stay_light(words, light, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/benchmarl-hyper", *words.split()])
+    assert stays_light() == light
+    monkeypatch.setattr(sys, "argv", ["-m", *words.split()])
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "benchmarl_hyper.cli", *words.split()])
     assert stays_light() == light
 
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from benchmarl_hyper.tasks.listing import EXTRAS, ROWS, Row, family, installed
-from benchmarl_hyper.terminal import table
+from benchmarl_hyper.terminal import nearest, table
 
 HEADER = ["task", "agents", "observation", "actions", "steps", "extra", "installed"]
 
@@ -36,8 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     chosen = parser.parse_args(arguments).families or known
     if unknown := set(chosen) - set(known):
+        name = min(unknown)
         raise SystemExit(
-            f"unknown family {', '.join(sorted(unknown))}; the known families are "
+            f"unknown family {name}{nearest(name, known)}; the known families are "
             f"{', '.join(known)}"
         )
     print(table([HEADER, *(cells(row) for row in ROWS if family(row) in chosen)]))

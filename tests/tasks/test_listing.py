@@ -50,7 +50,7 @@ def test_without_families_it_lists_all(capsys):
 
 def test_an_unknown_family_is_answered_with_the_known_ones():
     with pytest.raises(
-        SystemExit, match="unknown family gmaes; the known families are games, hyper"
+        SystemExit, match="unknown family gmaes; did you mean 'games'; the known families are games"
     ):
         main(["gmaes"])
     assert {family(row) for row in ROWS} == {"games", "hypervmas", "bps", "mamujoco", "smax"}

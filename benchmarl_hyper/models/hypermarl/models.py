@@ -148,9 +148,10 @@ class HypermarlMlpConfig(StepsConfig, HypernetworkConfig):
 
 
 class Hypermarl(HypermarlMlp):
-    """HyperMARL as we recommend it: :class:`HypermarlMlp` with chosen steps.
+    """HyperMARL as we recommend it: its MLP hypernetwork, with chosen steps of Adam.
 
-    One learning rate then serves it and the other variants; ``docs/step-norm.md`` says why.
+    It is :class:`HypermarlMlp` with ``step_norm: unit``. One learning rate then serves it and the
+    other variants; ``docs/step-norm.md`` says why.
     """
 
 

@@ -1,0 +1,1 @@
+"""The console script ``benchmarl-hyper``, and the commands that only it has."""
