@@ -133,7 +133,7 @@ def trained(variant: str, *overrides: str) -> Iterator[tuple[str, Step, float]]:
     """
     words = ["+scenario=games/specialisation_8", f"variant={variant}", *hidden(64), *overrides]
     with TemporaryDirectory() as folder:
-        run = ShortRuns(words, ITERATIONS, folder).alone(lambda _: None)
+        run = ShortRuns(words, ITERATIONS, folder).alone([].append)
         loss = run.losses["agents"]
         parts = {"policy": loss.actor_network, "critic": loss.critic_network}
         models = {
