@@ -148,10 +148,9 @@ class HypermarlMlpConfig(StepsConfig, HypernetworkConfig):
 
 
 class Hypermarl(HypermarlMlp):
-    """HyperMARL as we recommend it: its MLP hypernetwork, with chosen steps of Adam.
+    """HyperMARL's MLP hypernetwork with steps that fit the learning rate of other variants.
 
-    It is :class:`HypermarlMlp` with ``step_norm: unit``. One learning rate then serves it and the
-    other variants; ``docs/step-norm.md`` says why.
+    It is :class:`HypermarlMlp` with ``step_norm: unit`` (``docs/step-norm.md``).
     """
 
 
