@@ -13,6 +13,7 @@ COMMANDS = {
     "status": ("status", "how far a sweep is"),
     "report": ("report", "compare finished runs in one HTML file"),
     "export": ("export", "every agent's own network from a checkpoint"),
+    "replay": ("replay", "a policy's episode as a moving picture"),
     "observations": ("observations", "record what agents see, to measure diversity on it"),
     "tasks": ("tasks", "the paper's tasks, and what they need"),
     "variants": ("cli.variants", "the ways of sharing, and what they need"),
