@@ -71,12 +71,12 @@ def test_steps_are_those_that_were_asked_for(name, settings, steps, n_agents):
     model = policy(config_of(name, **UNIT, **settings, **steps), n_agents, n_features=16)
     own = steps.get("own_step", 0.35)
     loose = name == "hypermarl_lowrank"  # a product is linear in neither factor
-    # Beside the heads, codes move a little, too
-    moving = 0 if name == "hypermarl_linear" else 0.15
+    # Beside the heads, codes move a little, too, and more with networks as small as these
+    moving = 0 if name == "hypermarl_linear" else 0.3 * own
     gradients = [torch.randn_like(w) for w in weights(model)]
     change = change_of(model, gradients)
     apart = torch.cat([(c - c.mean(0)).flatten() for c in change]).square().mean().sqrt().item()
-    assert apart == pytest.approx(own, rel=0.3 if loose else 0.05, abs=moving * 0.35)
+    assert apart == pytest.approx(own, rel=0.3 if loose else 0.05, abs=moving)
     alike = [g[:1].expand_as(g) for g in gradients]
     change = change_of(model, alike)
     along = [(c * g.sign()).flatten() for c, g in zip(change, alike, strict=True)]
