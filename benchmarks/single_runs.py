@@ -19,11 +19,9 @@ from timing import header, verdict
 
 from benchmarl_hyper.terminal import table
 
-MLP = [
-    "model=layers/mlp",
-    "model@critic_model=layers/mlp",
-    "algorithm.share_param_critic=True",  # as in BenchMARL
-]
+MLP = ["model=layers/mlp", "model@critic_model=layers/mlp"]
+# What makes the critics of both packages the same: one for all agents
+PACKAGES = {"benchmarl": [], "benchmarl_hyper": ["sharing.share_param_critic=True"]}
 TARGETS = {"spread": 0.6, "games": 0.5}
 
 
@@ -37,7 +35,8 @@ def iteration(package: str, task: str, iterations: int) -> float:
     """
     seconds: list[float] = []
     with TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):  # no progress bars
-        runs = ShortRuns([*TASKS[task], *MLP, *hidden(64)], iterations + 1, folder, package)
+        words = [*TASKS[task], *MLP, *PACKAGES[package], *hidden(64)]
+        runs = ShortRuns(words, iterations + 1, folder, package)
         train = runs.benchmarl if package == "benchmarl" else runs.alone
         train(seconds.append).run()
     return median(seconds[1:])
@@ -71,8 +70,6 @@ def main(rounds: int, iterations: int) -> None:
         )
     print(table(rows))
 
-
-PACKAGES = ("benchmarl", "benchmarl_hyper")
 
 if __name__ == "__main__":
     main(*map(int, sys.argv[1:3] or (5, 4)))
