@@ -40,7 +40,9 @@ class LowRankHead(nn.Module):
         super().__init__()
         self.steps = steps
         # Factors move a little together, too: by about a fifth of the own step, as measured
-        self.base_step = 1.0 if steps is None else max(steps.common - steps.own / 5, 0.0)
+        self.base_step = (
+            1.0 if steps is None else max(steps.common - steps.own / 5, steps.common / 2)
+        )
         ranks = [min(rank, i, o) for i, o, _ in specs]
         self.specs = specs
         self.ranks = [

@@ -75,7 +75,7 @@ def own_step_of(codes: Tensor) -> Tensor:
     columns = torch.nn.functional.normalize(codes, dim=-2)
     cosines = (columns.mT @ columns).clamp(-1, 1)
     products = (codes @ cosines.asin() * codes).sum(-1) * (2 / math.pi)
-    return products.mean(-1)[..., None, None].sqrt().clamp(min=LEAST)
+    return products.mean(-1)[..., None, None].clamp(min=LEAST**2).sqrt()
 
 
 @dataclass(kw_only=True)

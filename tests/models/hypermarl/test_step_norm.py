@@ -84,6 +84,23 @@ def test_steps_are_those_that_were_asked_for(name, settings, steps, n_agents):
     assert together == pytest.approx(steps.get("common_step", 1), rel=0.1 if loose else 0.03)
 
 
+@pytest.mark.parametrize(("name", "settings"), MODELS)
+def test_any_two_steps_go_together(name, settings):
+    model = policy(config_of(name, **UNIT, **settings, common_step=0.01, own_step=3.0))
+    plain = policy(config_of(name, **{**UNIT, "step_norm": None}, **settings))
+    for one, other in zip(weights(model), weights(plain), strict=True):
+        assert one.isfinite().all()
+        assert one.square().mean() <= 4 * other.square().mean() + 1
+
+
+def test_agents_that_are_all_alike_stay_finite():
+    model = policy(config_of("hypermarl_mlp", **UNIT))
+    with torch.no_grad():
+        model.generator.embedding.table.fill_(0.5)
+    gradients = [torch.randn_like(w) for w in weights(model)]
+    assert all(change.isfinite().all() for change in change_of(model, gradients))
+
+
 def test_one_agent_is_trained_as_one_network(caplog):
     with caplog.at_level(logging.WARNING):
         model = policy(config_of("hypermarl_mlp", **UNIT), n_agents=1)
