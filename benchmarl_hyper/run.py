@@ -100,7 +100,7 @@ def main(cfg: DictConfig) -> None:
         if alone:
             refuse_other_settings(work)
         torch.set_num_threads(cfg.num_threads)
-        done = perform_together(work, partial(build, cfg, choices["task"]))
+        done = perform_together(work, partial(build, cfg, choices["task"]), alone)
     except Exception as error:
         if alone and isinstance(error, ValueError):
             raise SystemExit(f"error: {error}") from error

@@ -13,6 +13,7 @@ from typing import Any
 PLAN = "plan.json"
 # In the run folder
 RECORD, CONFIG, LOCK, ATTEMPTS = "run.json", "config.yaml", ".lock", "attempts"
+LOG = "log.txt"  # what the run printed, warnings too
 # In BenchMARL's folder of the experiment, inside the run folder
 DIAGNOSTICS, PICKLED, CHECKPOINTS = "diagnostics.jsonl", "config.pkl", "checkpoints"
 

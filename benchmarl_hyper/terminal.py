@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import shutil
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -34,6 +37,42 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'`` for the known name that is nearest; empty if none is near."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean '{near[0]}'" if near else ""
+
+
+class UpdatingLine:
+    """A line that a terminal shows in place, and that other outputs get now and then.
+
+    Other outputs, for example files, get a changed line after 5 seconds, and later after a tenth
+    of the time that has passed.
+
+    Args:
+        stream: where the line goes; None for the standard error stream.
+    """
+
+    def __init__(self, stream: TextIO | None = None):
+        self.stream = sys.stderr if stream is None else stream
+        self.in_place = self.stream.isatty()
+        self.shown = ""
+        self.began = self.told = time.monotonic()
+
+    def show(self, text: str) -> None:
+        """Show a text in place of the last one."""
+        now = time.monotonic()
+        if self.in_place:
+            text = text[: shutil.get_terminal_size().columns - 1]
+            self._write(f"\r{text.ljust(len(self.shown))}")
+            self.shown = text
+        elif text != self.shown and now - self.told >= max(5, (now - self.began) / 10):
+            self._write(f"{text}\n")
+            self.shown, self.told = text, now
+
+    def end(self, text: str) -> None:
+        """Show the last text, and end the line."""
+        self._write(f"\r{text.ljust(len(self.shown))}\n" if self.in_place else f"{text}\n")
+
+    def _write(self, text: str) -> None:
+        self.stream.write(text)
+        self.stream.flush()
 
 
 # Commands that need neither torch nor BenchMARL, whose imports take seconds

@@ -26,6 +26,8 @@ from benchmarl_hyper.running.planning import planned_jobs
 from benchmarl_hyper.running.run_folder import computed, differences
 
 pytestmark = pytest.mark.slow
+OURS = "benchmarl_hyper.run"
+NOTHING_LEFT = re.compile(r"already done; skipped|  (\d+) of \1 done, in ")
 
 
 def filled(words, folder):
@@ -51,8 +53,10 @@ def problem(words, folder, python):
     new = {*folder.rglob("config.pkl")} - runs
     if code:
         return f"exit code {code}: {output[-1000:]}"
-    if words[2] in RUNNERS and not new and "already done; skipped" not in output:
+    if words[2] in RUNNERS and not new and not NOTHING_LEFT.search(output):
         return f"it has left no run: {output[-1000:]}"
+    if words[2] == OURS and (output.count("\n") > 40 or "Warning" in output):
+        return f"it is not quiet: {output[-3000:]}"
     return None
 
 

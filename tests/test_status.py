@@ -4,7 +4,7 @@ from support.processes import python
 
 from benchmarl_hyper.running.records import write_plan
 from benchmarl_hyper.running.run_folder import RunFolder
-from benchmarl_hyper.status import SHOWN, main, status
+from benchmarl_hyper.status import CLEAR, SHOWN, main, status, watch
 
 
 def planned(folder):
@@ -69,6 +69,27 @@ def test_what_is_done_asks_for_nothing(tmp_path):
 def test_an_empty_folder(tmp_path):
     with pytest.raises(SystemExit, match=f"no runs in {tmp_path}; give the folder of a sweep"):
         main([str(tmp_path)])
+
+
+def test_watching_ends_when_nothing_is_running(tmp_path, monkeypatch, capsys):
+    path = run_in(tmp_path, "nops", 0, frames=50)
+    lock = RunFolder(path).locked()
+    lock.__enter__()
+
+    def sleep(seconds):
+        RunFolder(path).update(status="done", frames=100)
+        lock.__exit__(None, None, None)
+
+    monkeypatch.setattr("benchmarl_hyper.status.time.sleep", sleep)
+    main([str(tmp_path), "--watch"])
+    assert capsys.readouterr().out.splitlines()[-1] == "1 run: 1 done"
+
+
+def test_a_terminal_is_cleared_before_the_table_is_shown_again(tmp_path, monkeypatch, capsys):
+    run_in(tmp_path, "nops", 0, status="done", frames=100)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    watch(tmp_path)
+    assert capsys.readouterr().out == f"{CLEAR}{status(tmp_path)}\n"
 
 
 def test_it_is_read_while_records_are_written(tmp_path):

@@ -1,9 +1,19 @@
+import io
 import subprocess
 import sys
 
 import pytest
 
-from benchmarl_hyper.terminal import HELPERS, READERS, duration, last_line, stays_light, table
+from benchmarl_hyper import terminal
+from benchmarl_hyper.terminal import (
+    HELPERS,
+    READERS,
+    UpdatingLine,
+    duration,
+    last_line,
+    stays_light,
+    table,
+)
 
 
 def test_columns_are_aligned_under_a_rule():
@@ -86,3 +96,38 @@ def test_which_commands_of_the_console_script_stay_light(words, light, monkeypat
 def test_other_programs_do_not_stay_light(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["script.py", "--help"])
     assert not stays_light()
+
+
+class Stream(io.StringIO):
+    def __init__(self, is_terminal):
+        super().__init__()
+        self.is_terminal = is_terminal
+
+    def isatty(self):
+        return self.is_terminal
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass only when they are told to."""
+    now = [100.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_terminal_shows_a_line_in_place(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "12")
+    line = UpdatingLine(Stream(True))
+    for text in ("a longer text", "short"):
+        line.show(text)
+    line.end("end")
+    assert line.stream.getvalue() == "\ra longer te\rshort      \rend  \n"
+
+
+def test_a_file_gets_a_changed_line_now_and_then(clock):
+    line = UpdatingLine(Stream(False))
+    for seconds, text in [(1, "a"), (6, "b"), (7, "c"), (20, "b"), (200, "d"), (210, "e")]:
+        clock[0] = 100 + seconds
+        line.show(text)
+    line.end("end")
+    assert line.stream.getvalue() == "b\nd\nend\n"

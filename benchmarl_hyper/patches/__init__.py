@@ -9,6 +9,7 @@ from __future__ import annotations
 from benchmarl_hyper.patches.ensemble_initialisation import wrap_ensembles
 from benchmarl_hyper.patches.logged_settings import wrap_logged_settings
 from benchmarl_hyper.patches.optimizer_steps import wrap_optimizer_steps
+from benchmarl_hyper.patches.progress_bars import wrap_progress_bars
 from benchmarl_hyper.patches.rollouts import wrap_rollouts
 
 
@@ -17,4 +18,5 @@ def install() -> None:
     wrap_ensembles()
     wrap_logged_settings()
     wrap_optimizer_steps()
+    wrap_progress_bars()
     wrap_rollouts()

@@ -10,7 +10,9 @@ from omegaconf import DictConfig
 
 from benchmarl_hyper.report.page import write_results
 from benchmarl_hyper.report.reading.results import read
-from benchmarl_hyper.report.sections.summary import summary_of
+from benchmarl_hyper.report.sections.summary import sentences, summary_of
+
+SENTENCES = 12  # at most, a sentence per task
 
 
 class SummaryCallback(Callback):
@@ -25,7 +27,8 @@ class SummaryCallback(Callback):
         folder = Path(config.hydra.sweep.dir)
         try:
             results = read([folder])
-            print(f"\n{summary_of(results)}\n\nRuns: {folder}")
+            print(f"\n{summary_of(results)}\n")
+            print("\n".join([*sentences(results)[:SENTENCES], f"Runs: {folder}"]))
             print(f"Report: {write_results(results, [folder])}")
         except Exception as error:
             print(f"\nNo report: {type(error).__name__}: {' '.join(str(error).split())}")

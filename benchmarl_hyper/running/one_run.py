@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ from benchmarl.experiment import Callback, Experiment
 from tensordict import TensorDictBase
 
 from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
+from benchmarl_hyper.running.bars import tell
 from benchmarl_hyper.running.callbacks import RunCallback
 from benchmarl_hyper.running.disk_space import tell_disk_of_sweep
+from benchmarl_hyper.running.episodes import return_metrics
 from benchmarl_hyper.running.provenance import commit, machine, parameter_counts, versions
 from benchmarl_hyper.running.recording import ResultsCallback
 from benchmarl_hyper.running.records import left_to_tell
@@ -40,6 +43,13 @@ class ProgressCallback(RunCallback):
         if time.monotonic() - self.told > SECONDS:
             self.told = time.monotonic()
             self.folder.update(**progress(self.experiment))
+
+    def on_evaluation_end(self, rollouts: list[TensorDictBase]) -> None:
+        """Write the mean return, and tell it to the run's bar."""
+        run = self.experiment
+        mean = return_metrics(rollouts, run.group_map)["return"].mean().item()
+        tell(run.seed, mean)
+        self.folder.update(**{"return": mean if math.isfinite(mean) else None})
 
 
 def progress(run: Experiment) -> dict[str, Any]:
@@ -80,26 +90,26 @@ def perform(
         return free
 
 
-def claim(folder: RunFolder, settings: Mapping[str, Any], free: bool) -> bool:
-    """Return whether a folder's run is to be done here; if it is not, say why.
+def claim(folder: RunFolder, settings: Mapping[str, Any], free: bool, told: bool = True) -> bool:
+    """Return whether a folder's run is to be done here.
 
     Args:
         folder: the run folder.
         settings: the resolved configuration.
         free: whether this process has locked the folder.
+        told: whether to say why a run is not to be done here.
 
     Raises:
         FolderError: if the folder holds a broken record, or a run with other settings that would
             be lost.
     """
     folder.refuse_other_settings(settings, busy=not free)
-    if not free:
-        print(f"{folder.path}: another process is working on it; skipped")
-        return False
-    if folder.record().get("status") == "done":
-        print(f"{folder.path}: already done; skipped")
-        return False
-    return True
+    reason = "" if free else "another process is working on it"
+    if free and folder.record().get("status") == "done":
+        reason = "already done"
+    if reason and told:
+        print(f"{folder.path}: {reason}; skipped")
+    return not reason
 
 
 class Attempt:

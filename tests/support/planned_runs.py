@@ -22,7 +22,7 @@ def sweep(folder, *overrides, base=ON_BALANCE):
 def run_in(folder, variant, seed, settings=None, **facts):
     """A run folder with a record, as our runner leaves it."""
     path = folder / "vmas_balance" / f"ippo_{variant}" / f"seed_{seed}"
-    labels = {"task": "vmas/balance", "label": f"ippo_{variant}", "overrides": []}
+    labels = {"task": "vmas/balance", "label": f"ippo_{variant}", "seed": seed, "overrides": []}
     with RunFolder(path).locked():
         RunFolder(path).begin(settings or {}, {**labels, "frames": 0, "max_frames": 100})
         RunFolder(path).update(**facts)

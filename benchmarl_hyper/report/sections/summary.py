@@ -21,6 +21,11 @@ from benchmarl_hyper.report.statistics.scores import (
 from benchmarl_hyper.terminal import table
 
 MOST_DROPPED = 20
+STANDINGS = {
+    "overlaps": "95% intervals that overlap its interval",
+    "below": "95% intervals below its interval",
+    "-": "Too few seeds to compare intervals",
+}
 
 
 def summary(folders: Sequence[Path]) -> str:
@@ -72,6 +77,14 @@ def _absolute(scores: Mapping[str, Mapping[str, Score]], task: str, label: str) 
     return "-" if score is None else number(score.mean)
 
 
+def sentences(results: Results) -> list[str]:
+    """Return a sentence per task on how its labels stand, for a terminal."""
+    return [
+        printable(" ".join([f"On {one['task']}, {one['best']} has {one['what']}.", *one["rest"]]))
+        for one in headline(results, grouped(results.runs))["glance"]
+    ]
+
+
 def headline(results: Results, groups: Groups) -> dict[str, Any]:
     """Return what was compared, and how labels stand on each task, for the page's template."""
     final = final_scores(groups)
@@ -94,12 +107,13 @@ def _glance(task: str, scores: Mapping[str, Score]) -> dict[str, Any]:
     for label in scores:
         by_standing.setdefault(standing(scores, label), []).append(label)
     best = by_standing["highest"][0]
-    return {"task": task, "best": best, "mean": number(scores[best].mean), **_rest(by_standing)}
-
-
-def _rest(by_standing: Mapping[str, list[str]]) -> dict[str, Any]:
     return {
-        "overlaps": by_standing.get("overlaps", []),
-        "below": by_standing.get("below", []),
-        "unknown": by_standing.get("-", []),
+        "task": task,
+        "best": best,
+        "what": f"the highest mean final return, {number(scores[best].mean)}",
+        "rest": [
+            f"{words}: {', '.join(by_standing[key])}."
+            for key, words in STANDINGS.items()
+            if key in by_standing
+        ],
     }

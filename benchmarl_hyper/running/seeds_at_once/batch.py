@@ -10,8 +10,8 @@ import torch
 from benchmarl.experiment import Callback
 from tensordict import TensorDictBase
 from torch.distributions import Distribution
-from tqdm import tqdm
 
+from benchmarl_hyper.running.bars import bar
 from benchmarl_hyper.running.disk_space import check_disk_space
 from benchmarl_hyper.running.experiment import derived_seed
 from benchmarl_hyper.running.lean_environments import can_step_leanly
@@ -90,9 +90,11 @@ class SeedBatch:
                 check_disk_space(run)
         if first.n_iters_performed:
             self._begin_segment()
-        left = range(first.n_iters_performed, total)
-        for _ in tqdm(left, initial=first.n_iters_performed, total=total):
-            self._iterate()
+        with bar(initial=first.n_iters_performed, total=total) as shown:
+            for _ in range(first.n_iters_performed, total):
+                self._iterate()
+                shown.set_description(refresh=False)
+                shown.update()
         if first.config.checkpoint_at_end:
             self._write_checkpoints()
         if first.config.evaluation and not first._evaluated():

@@ -11,6 +11,7 @@ import torch
 
 from benchmarl_hyper.running.job import Job
 from benchmarl_hyper.running.one_run import Attempt, claim, interrupts
+from benchmarl_hyper.running.output import logged
 from benchmarl_hyper.running.run_folder import RunFolder
 from benchmarl_hyper.running.seeds_at_once.batch import SeedBatch
 from benchmarl_hyper.running.seeds_at_once.environments import SharedEnvironments
@@ -19,7 +20,7 @@ from benchmarl_hyper.running.seeds_at_once.environments import SharedEnvironment
 Build = Callable[..., Any]
 
 
-def perform_together(jobs: Sequence[Job], build: Build) -> bool:
+def perform_together(jobs: Sequence[Job], build: Build, alone: bool = True) -> bool:
     """Run jobs that differ in their seed alone, as many of them at once as possible.
 
     Runs that are done are skipped. Those that continue from different frames, because the process
@@ -28,6 +29,8 @@ def perform_together(jobs: Sequence[Job], build: Build) -> bool:
     Args:
         jobs: the jobs.
         build: function that makes the experiment of a seed.
+        alone: whether the jobs are on their own, rather than part of a sweep, which says itself
+            how far it is.
 
     Returns:
         True if all runs are done; False if another process is working on one of them.
@@ -43,13 +46,14 @@ def perform_together(jobs: Sequence[Job], build: Build) -> bool:
         folders = [RunFolder(job.path) for job in jobs]
         free = [locks.enter_context(folder.locked()) for folder in folders]
         claimed = [
-            (job, folder, claim(folder, job.settings, is_free))
+            (job, folder, claim(folder, job.settings, is_free, alone))
             for job, folder, is_free in zip(jobs, folders, free, strict=True)
         ]
         attempts = [
             Attempt(folder, job.labels, job.settings) for job, folder, is_mine in claimed if is_mine
         ]
-        diverged = [seed for group in _groups(attempts) for seed in _train_group(group, build)]
+        with logged([attempt.folder.path for attempt in attempts], alone):
+            diverged = [seed for group in _groups(attempts) for seed in _train_group(group, build)]
     if diverged:
         raise FloatingPointError(
             f"seed={diverged}: training ended in values that are not finite; the other seeds went "
