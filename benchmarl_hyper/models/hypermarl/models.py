@@ -150,7 +150,7 @@ class HypermarlMlpConfig(StepsConfig, HypernetworkConfig):
 class Hypermarl(HypermarlMlp):
     """HyperMARL's MLP hypernetwork with steps that fit the learning rate of other variants.
 
-    It is :class:`HypermarlMlp` with ``step_norm: unit`` (``docs/step-norm.md``).
+    It is :class:`HypermarlMlp` with ``step_norm: unit`` (``docs/methods/hypermarl.md``).
     """
 
 
