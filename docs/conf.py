@@ -18,11 +18,12 @@ extensions = [
     "public_names",
     "settings",
 ]
-exclude_patterns = ["_build", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "_ext", "_static"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
+toc_object_entries = False
 python_maximum_signature_line_length = 80
 
 myst_enable_extensions = ["dollarmath"]

@@ -30,6 +30,25 @@ def test_every_model_algorithm_and_method_has_a_table_of_its_settings():
     assert {pair for pair in models | others if pair[1] not in same} == tables
 
 
+def keys(name):
+    """Keys that a shipped YAML file gives values to."""
+    lines = (CONF / f"{name}.yaml").read_text(encoding="utf-8")
+    return set(re.findall(r"^(\w+): ", lines, re.MULTILINE)) - {"name"}
+
+
+@pytest.mark.parametrize(
+    ("name", "described"),
+    [
+        *((f"model/layers/{c.model_name()}", c.associated_class()) for c in CONFIGS),
+        *((f"algorithm/{name}", c.associated_class()) for name, c in ALGORITHMS.items()),
+        *((f"method/{name}", callback) for name, callback in METHODS.items()),
+    ],
+)
+def test_every_key_has_a_meaning(name, described):
+    assert keys(name)
+    assert keys(name) <= set(arguments(described))
+
+
 @pytest.mark.parametrize(
     ("name", "twin"),
     [

@@ -4,6 +4,8 @@ from importlib import import_module
 
 from sphinx.util.docutils import SphinxDirective
 
+# Every configuration has associated_class(), which BenchMARL calls
+OPTIONS = ["   :members:", "   :exclude-members: associated_class", "   :show-inheritance:"]
 PACKAGES = ("benchmarl_hyper", "benchmarl_hyper.export", "benchmarl_hyper.replay")
 
 
@@ -33,11 +35,12 @@ class PublicNames(SphinxDirective):
         names = public_names(self.arguments[0])
         if not names:
             raise self.error(f"no public name is in the room '{self.arguments[0]}'")
-        lines = ["```{eval-rst}"]
+        links = ", ".join(f":py:obj:`~{name}`" for name in names)
+        lines = ["```{eval-rst}", links, ""]
         for name, value in names.items():
             kind = "class" if isinstance(value, type) else "function"
             lines += [f".. auto{kind}:: {name}"]
-            lines += ["   :members:", "   :show-inheritance:"] if kind == "class" else []
+            lines += OPTIONS if kind == "class" else []
             lines += [""]
         return self.parse_text_to_nodes("\n".join([*lines, "```"]))
 
