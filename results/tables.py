@@ -1,4 +1,4 @@
-"""Write the tables and figures of docs/results.md from the recorded runs.
+"""Write the tables and figures of docs/results/comparison.md from the recorded runs.
 
 ``python results/tables.py`` reads two kinds of comments in the page::
 
@@ -6,7 +6,7 @@
     the table tables/returns.md of a report on these runs, and its command
     <!-- end -->
 
-    <!-- learning_curves of games.tar.xz as images/games.png -->
+    <!-- learning_curves of games.tar.xz as ../images/games.png -->
 
 The text between the first two comments is replaced by the table. The last comment writes a figure
 next to the page. ``paired_differences to LABEL of`` sets the report's ``--baseline``.
@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarl_hyper.report import write
 
 RESULTS = Path(__file__).resolve().parent
-PAGE = RESULTS.parent / "docs" / "results.md"
+PAGE = RESULTS.parent / "docs" / "results" / "comparison.md"
 TABLE = re.compile(r"(<!-- (\w+)(?: to ([\w.]+))? of ([\w. ]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 FIGURE = re.compile(r"<!-- (\w+) of ([\w. ]+?) as (\S+) -->")
 

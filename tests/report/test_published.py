@@ -1,4 +1,4 @@
-"""What docs/results.md says is what the recorded runs say."""
+"""What docs/results/comparison.md says is what the recorded runs say."""
 
 import re
 import runpy
@@ -27,7 +27,7 @@ def results(monkeypatch):
 def test_every_published_table_is_what_the_report_makes_of_the_recorded_runs(results, tmp_path):
     docs = tmp_path / "docs"
     shutil.copytree(ROOT / "docs", docs)
-    page = docs / "results.md"
+    page = docs / "results" / "comparison.md"
     assert filled(page, tmp_path / "out", results) == page.read_text(encoding="utf-8")
 
 
@@ -45,7 +45,7 @@ def test_a_table_that_says_something_else_is_written_anew(results, tmp_path):
 
 
 def test_every_archive_is_in_the_page():
-    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "results" / "comparison.md").read_text(encoding="utf-8")
     for archive in (ROOT / "results").glob("*.tar.xz"):
         assert f" {archive.name} " in page
 
@@ -59,6 +59,6 @@ def test_two_baselines_of_the_same_runs_are_refused(tmp_path):
 
 
 def test_every_comment_in_the_page_is_understood():
-    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "results" / "comparison.md").read_text(encoding="utf-8")
     tables, figures = (len(TABLES[name].findall(page)) for name in ("TABLE", "FIGURE"))
     assert page.count("<!--") == 2 * tables + figures  # a table ends with one

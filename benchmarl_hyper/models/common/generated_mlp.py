@@ -48,7 +48,7 @@ class GeneratedMlp(Model):
         activation_class: activation between its layers; it must have no parameters.
         activation_kwargs: arguments of the activation; None for its defaults.
         num_feature_dims: number of trailing dimensions of an input that are features.
-        init: initial weights: ``"orthogonal"`` (as published) or ``"torch"`` (as BenchMARL's
+        init: initial weights: ``"orthogonal"`` (as in HyperMARL) or ``"torch"`` (as BenchMARL's
             ``mlp``).
         out_gain: gain of the last layer; None for 0.01 in policies, 1 in critics and Q-networks,
             and sqrt(2) between the models of a sequence.

@@ -44,7 +44,7 @@ class Dico(Model):
         activation_class: activation between layers; it must have no parameters.
         activation_kwargs: arguments of the activation; None for its defaults.
         num_feature_dims: number of trailing dimensions of an input that are features.
-        init: initial weights; see :class:`~benchmarl_hyper.GeneratedMlp`.
+        init: initial weights: ``"torch"`` (as published) or ``"orthogonal"``.
         out_gain: gain of the last layers; see :class:`~benchmarl_hyper.GeneratedMlp`.
         **kwargs: the arguments that BenchMARL passes to every model.
 

@@ -35,10 +35,10 @@ class HypermarlLinear(GeneratedMlp):
 
     Args:
         bias: whether heads have offsets, which all agents share; without them the model is NoPS.
-        step_norm: ``"unit"`` for chosen steps (see
-            :mod:`~benchmarl_hyper.models.hypermarl.step_norm`), None for steps as published.
+        step_norm: ``"unit"`` for chosen steps (``docs/methods/hypermarl.md``), None for steps as
+            published.
         common_step: the common step, in learning rates; None for 1.
-        own_step: the own step, in learning rates; None for ``OWN_STEP``.
+        own_step: the own step, in learning rates; None for 0.35.
         **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
@@ -103,9 +103,9 @@ class HypermarlMlp(GeneratedMlp):
         hypernet_cells: hidden sizes of the hypernetwork's trunks.
         code_norm: ``"unit"`` to divide codes by their length; None to leave them as published.
         bias: whether heads have offsets, which all agents share.
-        step_norm: ``"unit"`` for chosen steps; see :class:`HypermarlLinear`.
+        step_norm: ``"unit"`` for chosen steps, None for steps as published.
         common_step: the common step, in learning rates; None for 1.
-        own_step: the own step, in learning rates; None for ``OWN_STEP``.
+        own_step: the own step, in learning rates; None for 0.35.
         **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
@@ -150,7 +150,7 @@ class HypermarlMlpConfig(StepsConfig, HypernetworkConfig):
 class Hypermarl(HypermarlMlp):
     """HyperMARL's MLP hypernetwork with steps that fit the learning rate of other variants.
 
-    It is :class:`HypermarlMlp` with ``step_norm: unit`` (``docs/step-norm.md``).
+    It is :class:`HypermarlMlp` with ``step_norm: unit`` (``docs/methods/hypermarl.md``).
     """
 
 
@@ -172,9 +172,9 @@ class HypermarlLowrank(GeneratedMlp):
         hypernet_cells: hidden sizes of the hypernetwork's trunk.
         code_norm: ``"unit"`` to divide codes by their length; None to leave them as they are.
         rank: rank of the products, reduced to the smaller side of smaller layers.
-        step_norm: ``"unit"`` for chosen steps; see :class:`HypermarlLinear`.
+        step_norm: ``"unit"`` for chosen steps, None for steps as published.
         common_step: the common step, in learning rates; None for 1.
-        own_step: the own step, in learning rates; None for ``OWN_STEP``.
+        own_step: the own step, in learning rates; None for 0.35.
         **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 

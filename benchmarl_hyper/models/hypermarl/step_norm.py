@@ -8,7 +8,8 @@ Two numbers describe a way of sharing. In learning rates, for one step of Adam o
   ``w_i`` less its mean over agents.
 
 Separate networks have (1, 1), one network for all has (1, 0). A hypernetwork ``w_i = p + sum_k v_ik
-P_k`` gets the steps that are asked for by fixed multipliers (``docs/step-norm.md`` derives them):
+P_k`` gets the steps that are asked for by fixed multipliers, which
+``docs/methods/hypermarl.md`` derives:
 
 - Codes ``v`` are centred over agents. Gradients that agents have in common then cancel in the
   rows ``P_k`` and move the offset ``p`` alone.

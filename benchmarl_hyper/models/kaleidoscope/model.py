@@ -120,8 +120,13 @@ class Kaleidoscope(GeneratedMlp):
     """Shared weights, with learnable masks of each agent.
 
     Args:
-        threshold_scale: width of the interval in which thresholds start; see :class:`MaskedRows`.
-        threshold_bias: distance from zero to this interval; see :class:`MaskedRows`.
+        threshold_scale: width of the interval in which thresholds start, which is
+            ``-(u * threshold_scale + threshold_bias)`` with ``u`` uniform between 0 and 1.
+        threshold_bias: distance from zero to this interval.
+        init: initial weights: ``"torch"`` (as published) or ``"orthogonal"``.
+        out_gain: gain of the last layer if ``init`` is orthogonal. Set it then: its default of 0.01
+            starts a policy's last layer at the size of the thresholds, so that agents mask about
+            half of its weights, and masked weights do not learn.
         **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 

@@ -1,0 +1,47 @@
+"""The site: ``sphinx-build -W -b html docs OUT``, which needs no network."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "benchmarl_hyper"
+author = copyright = "The benchmarl_hyper authors"
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "myst_nb",
+    "commands",
+    "mathml",
+    "public_names",
+    "settings",
+]
+exclude_patterns = ["_build", "_ext", "_static"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+toc_object_entries = False
+python_maximum_signature_line_length = 80
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+nb_execution_mode = "off"
+
+html_theme = "furo"
+html_title = "benchmarl_hyper"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+
+# Links into the sites of other packages need their inventories from the network
+if os.environ.get("READTHEDOCS") == "True":
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "benchmarl": ("https://benchmarl.readthedocs.io/en/latest", None),
+        "tensordict": ("https://docs.pytorch.org/tensordict/stable", None),
+        "torch": ("https://docs.pytorch.org/docs/stable", None),
+        "torchrl": ("https://docs.pytorch.org/rl/stable", None),
+    }
