@@ -57,6 +57,7 @@ if not stays_light():
     from benchmarl_hyper.models.nops import Nops, NopsConfig, NopsGru, NopsGruConfig
     from benchmarl_hyper.models.seps.callback import SepsCallback
     from benchmarl_hyper.models.seps.model import Seps, SepsConfig
+    from benchmarl_hyper.models.shared_trunk import SharedTrunk, SharedTrunkConfig
     from benchmarl_hyper.registry import register
 
     register()
@@ -107,6 +108,8 @@ __all__ = [
     "Seps",
     "SepsCallback",
     "SepsConfig",
+    "SharedTrunk",
+    "SharedTrunkConfig",
     "SndCallback",
     "StepSizesCallback",
     "VariantBenchmark",

@@ -36,6 +36,7 @@ from benchmarl_hyper.models.kaleidoscope.model import KaleidoscopeConfig
 from benchmarl_hyper.models.nops import NopsConfig, NopsGruConfig
 from benchmarl_hyper.models.seps.callback import SepsCallback
 from benchmarl_hyper.models.seps.model import SepsConfig
+from benchmarl_hyper.models.shared_trunk import SharedTrunkConfig
 from benchmarl_hyper.running.checks import preflight
 from benchmarl_hyper.running.plugins import import_installed_plugins
 from benchmarl_hyper.tasks.base import FamilyTask
@@ -45,6 +46,7 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
     FupsConfig,
     FupsIdConfig,
     NopsConfig,
+    SharedTrunkConfig,
     HypermarlLinearConfig,
     HypermarlMlpConfig,
     HypermarlConfig,

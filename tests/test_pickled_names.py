@@ -41,6 +41,7 @@ PINNED = {
     "models.nops.NopsGruConfig",
     "models.seps.callback.SepsCallback",
     "models.seps.model.SepsConfig",
+    "models.shared_trunk.SharedTrunkConfig",
     "running.absolute_metric.AbsoluteMetricCallback",
     "running.checkpoint_state.StateCallback",
     "running.one_run.ProgressCallback",

@@ -13,7 +13,7 @@ from benchmarl_hyper.conf_files import CONF
 ROOT = Path(__file__).parents[2]
 # Results first among the pages: the page about reports packs their folder
 PAGES = [ROOT / "README.md", ROOT / "docs" / "results.md"]
-PAGES += sorted({*(ROOT / "docs").glob("*.md")} - {*PAGES})
+PAGES += sorted({*(ROOT / "docs").rglob("*.md")} - {*PAGES})
 BLOCK = re.compile(r"```bash\n(.+?)```", re.DOTALL)
 # What a command takes; scripts with tests of their own; and all but one command with SMAX, whose
 # compilation takes half a minute each time

@@ -60,6 +60,7 @@ CASES = {
     "chosen steps, linear": (config_of("hypermarl_linear", step_norm="unit"), spread, {}),
     "chosen steps, low rank": (config_of("hypermarl_lowrank", step_norm="unit"), spread, {}),
     "hypermarl_lowrank": ("hypermarl_lowrank", spread, {"algorithm": "ippo_paper"}),
+    "shared_trunk": ("shared_trunk", spread, {}),
     "early ends": ("nops", falling, LONG),
     "two groups": ("fups_id", two_groups, {"algorithm": "mappo_paper"}),
     "game": ("hypermarl_linear", game, {"continuous": False}),
