@@ -54,6 +54,8 @@ if not stays_light():
     )
     from benchmarl_hyper.models.kaleidoscope.callback import KaleidoscopeCallback
     from benchmarl_hyper.models.kaleidoscope.model import Kaleidoscope, KaleidoscopeConfig
+    from benchmarl_hyper.models.lorasa.callback import LorasaCallback
+    from benchmarl_hyper.models.lorasa.model import Lorasa, LorasaConfig
     from benchmarl_hyper.models.nops import Nops, NopsConfig, NopsGru, NopsGruConfig
     from benchmarl_hyper.models.seps.callback import SepsCallback
     from benchmarl_hyper.models.seps.model import Seps, SepsConfig
@@ -99,6 +101,9 @@ __all__ = [
     "Kaleidoscope",
     "KaleidoscopeCallback",
     "KaleidoscopeConfig",
+    "Lorasa",
+    "LorasaCallback",
+    "LorasaConfig",
     "MappoPaper",
     "MappoPaperConfig",
     "Nops",

@@ -33,6 +33,8 @@ from benchmarl_hyper.models.hypermarl.models import (
 )
 from benchmarl_hyper.models.kaleidoscope.callback import KaleidoscopeCallback
 from benchmarl_hyper.models.kaleidoscope.model import KaleidoscopeConfig
+from benchmarl_hyper.models.lorasa.callback import LorasaCallback
+from benchmarl_hyper.models.lorasa.model import LorasaConfig
 from benchmarl_hyper.models.nops import NopsConfig, NopsGruConfig
 from benchmarl_hyper.models.seps.callback import SepsCallback
 from benchmarl_hyper.models.seps.model import SepsConfig
@@ -56,6 +58,7 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
     SepsConfig,
     KaleidoscopeConfig,
     DicoConfig,
+    LorasaConfig,
     FupsGruConfig,
     FupsIdGruConfig,
     NopsGruConfig,
@@ -63,7 +66,8 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
 )
 
 METHODS: dict[str, type[MethodCallback]] = {
-    callback.method(): callback for callback in (SepsCallback, KaleidoscopeCallback, DicoCallback)
+    callback.method(): callback
+    for callback in (SepsCallback, KaleidoscopeCallback, DicoCallback, LorasaCallback)
 }
 
 ALGORITHMS: dict[str, type[AlgorithmConfig]] = {

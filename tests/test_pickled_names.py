@@ -37,6 +37,8 @@ PINNED = {
     "models.kaleidoscope.callback.KaleidoscopeCallback",
     "models.kaleidoscope.callback._two_windows",
     "models.kaleidoscope.model.KaleidoscopeConfig",
+    "models.lorasa.callback.LorasaCallback",
+    "models.lorasa.model.LorasaConfig",
     "models.nops.NopsConfig",
     "models.nops.NopsGruConfig",
     "models.seps.callback.SepsCallback",
