@@ -20,6 +20,7 @@ if not stays_light():
         SndCallback,
     )
     from benchmarl_hyper.diagnostics.step_sizes import StepSizesCallback
+    from benchmarl_hyper.models.cash import Cash, CashConfig
     from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
     from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
     from benchmarl_hyper.models.dico.callback import DicoCallback
@@ -65,6 +66,8 @@ if not stays_light():
     register()
 
 __all__ = [
+    "Cash",
+    "CashConfig",
     "Dico",
     "DicoCallback",
     "DicoConfig",

@@ -18,6 +18,7 @@ from benchmarl_hyper.algorithms.happo.algorithm import HappoConfig
 from benchmarl_hyper.algorithms.paper_ppo import IppoPaperConfig, MappoPaperConfig
 from benchmarl_hyper.conf_files import explained
 from benchmarl_hyper.diagnostics.callbacks import callbacks_named
+from benchmarl_hyper.models.cash import CashConfig
 from benchmarl_hyper.models.common.generated_mlp import GeneratedMlpConfig
 from benchmarl_hyper.models.common.method_callback import MethodCallback
 from benchmarl_hyper.models.dico.callback import DicoCallback
@@ -59,6 +60,7 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
     KaleidoscopeConfig,
     DicoConfig,
     LorasaConfig,
+    CashConfig,
     FupsGruConfig,
     FupsIdGruConfig,
     NopsGruConfig,

@@ -21,6 +21,7 @@ PINNED = {
     "diagnostics.callbacks.GradientCallback",
     "diagnostics.callbacks.SndCallback",
     "diagnostics.step_sizes.StepSizesCallback",
+    "models.cash.CashConfig",
     "models.dico.callback.DicoCallback",
     "models.dico.model.DicoConfig",
     "models.fups.FupsConfig",

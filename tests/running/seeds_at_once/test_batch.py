@@ -44,6 +44,7 @@ def blind():
 
 
 MLP = MlpConfig([8], nn.Linear, nn.Tanh)
+CAPABLE = config_of("hypermarl_mlp", codes="both", capability_indices=[0, 1])
 LONG = {
     "on_policy_n_envs_per_worker": 4,
     "on_policy_collected_frames_per_batch": 160,
@@ -61,6 +62,8 @@ CASES = {
     "chosen steps, low rank": (config_of("hypermarl_lowrank", step_norm="unit"), spread, {}),
     "hypermarl_lowrank": ("hypermarl_lowrank", spread, {"algorithm": "ippo_paper"}),
     "shared_trunk": ("shared_trunk", spread, {}),
+    "cash": ("cash", spread, {}),
+    "capability codes": (CAPABLE, spread, {}),
     "early ends": ("nops", falling, LONG),
     "two groups": ("fups_id", two_groups, {"algorithm": "mappo_paper"}),
     "game": ("hypermarl_linear", game, {"continuous": False}),
