@@ -42,7 +42,7 @@ class Adapter(nn.Module):
         """Redraw all layers, in place."""
         for linear in self.linears:
             nn.init.orthogonal_(linear.weight, self.scale)  # type: ignore[arg-type]
-            linear.bias.zero_()  # type: ignore[operator, union-attr]
+            linear.bias.zero_()  # type: ignore[operator]
         for norm in self.norms:
             norm.reset_parameters()  # type: ignore[operator]
 
