@@ -20,6 +20,7 @@ if not stays_light():
         SndCallback,
     )
     from benchmarl_hyper.diagnostics.step_sizes import StepSizesCallback
+    from benchmarl_hyper.models.cash import Cash, CashConfig
     from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
     from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
     from benchmarl_hyper.models.dico.callback import DicoCallback
@@ -54,14 +55,19 @@ if not stays_light():
     )
     from benchmarl_hyper.models.kaleidoscope.callback import KaleidoscopeCallback
     from benchmarl_hyper.models.kaleidoscope.model import Kaleidoscope, KaleidoscopeConfig
+    from benchmarl_hyper.models.lorasa.callback import LorasaCallback
+    from benchmarl_hyper.models.lorasa.model import Lorasa, LorasaConfig
     from benchmarl_hyper.models.nops import Nops, NopsConfig, NopsGru, NopsGruConfig
     from benchmarl_hyper.models.seps.callback import SepsCallback
     from benchmarl_hyper.models.seps.model import Seps, SepsConfig
+    from benchmarl_hyper.models.shared_trunk import SharedTrunk, SharedTrunkConfig
     from benchmarl_hyper.registry import register
 
     register()
 
 __all__ = [
+    "Cash",
+    "CashConfig",
     "Dico",
     "DicoCallback",
     "DicoConfig",
@@ -98,6 +104,9 @@ __all__ = [
     "Kaleidoscope",
     "KaleidoscopeCallback",
     "KaleidoscopeConfig",
+    "Lorasa",
+    "LorasaCallback",
+    "LorasaConfig",
     "MappoPaper",
     "MappoPaperConfig",
     "Nops",
@@ -107,6 +116,8 @@ __all__ = [
     "Seps",
     "SepsCallback",
     "SepsConfig",
+    "SharedTrunk",
+    "SharedTrunkConfig",
     "SndCallback",
     "StepSizesCallback",
     "VariantBenchmark",

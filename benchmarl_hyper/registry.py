@@ -18,6 +18,7 @@ from benchmarl_hyper.algorithms.happo.algorithm import HappoConfig
 from benchmarl_hyper.algorithms.paper_ppo import IppoPaperConfig, MappoPaperConfig
 from benchmarl_hyper.conf_files import explained
 from benchmarl_hyper.diagnostics.callbacks import callbacks_named
+from benchmarl_hyper.models.cash import CashConfig
 from benchmarl_hyper.models.common.generated_mlp import GeneratedMlpConfig
 from benchmarl_hyper.models.common.method_callback import MethodCallback
 from benchmarl_hyper.models.dico.callback import DicoCallback
@@ -33,9 +34,12 @@ from benchmarl_hyper.models.hypermarl.models import (
 )
 from benchmarl_hyper.models.kaleidoscope.callback import KaleidoscopeCallback
 from benchmarl_hyper.models.kaleidoscope.model import KaleidoscopeConfig
+from benchmarl_hyper.models.lorasa.callback import LorasaCallback
+from benchmarl_hyper.models.lorasa.model import LorasaConfig
 from benchmarl_hyper.models.nops import NopsConfig, NopsGruConfig
 from benchmarl_hyper.models.seps.callback import SepsCallback
 from benchmarl_hyper.models.seps.model import SepsConfig
+from benchmarl_hyper.models.shared_trunk import SharedTrunkConfig
 from benchmarl_hyper.running.checks import preflight
 from benchmarl_hyper.running.plugins import import_installed_plugins
 from benchmarl_hyper.tasks.base import FamilyTask
@@ -45,6 +49,7 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
     FupsConfig,
     FupsIdConfig,
     NopsConfig,
+    SharedTrunkConfig,
     HypermarlLinearConfig,
     HypermarlMlpConfig,
     HypermarlConfig,
@@ -54,6 +59,8 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
     SepsConfig,
     KaleidoscopeConfig,
     DicoConfig,
+    LorasaConfig,
+    CashConfig,
     FupsGruConfig,
     FupsIdGruConfig,
     NopsGruConfig,
@@ -61,7 +68,8 @@ CONFIGS: tuple[type[GeneratedMlpConfig], ...] = (
 )
 
 METHODS: dict[str, type[MethodCallback]] = {
-    callback.method(): callback for callback in (SepsCallback, KaleidoscopeCallback, DicoCallback)
+    callback.method(): callback
+    for callback in (SepsCallback, KaleidoscopeCallback, DicoCallback, LorasaCallback)
 }
 
 ALGORITHMS: dict[str, type[AlgorithmConfig]] = {

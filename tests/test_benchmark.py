@@ -17,6 +17,7 @@ from benchmarl_hyper import (
     DicoCallback,
     HypermarlMlpConfig,
     KaleidoscopeCallback,
+    LorasaCallback,
     SepsCallback,
     VariantBenchmark,
 )
@@ -153,6 +154,7 @@ SOON = {"seps": {"pretraining_frames": 8}}
         pytest.param("seps", SepsCallback, marks=needs("seps")),
         ("kaleidoscope", KaleidoscopeCallback),
         ("dico", DicoCallback),
+        ("lorasa", LorasaCallback),
     ],
 )
 def test_methods_come_with_their_callbacks(name, callback, tmp_path):

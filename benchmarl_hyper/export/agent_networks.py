@@ -25,8 +25,9 @@ def agent_networks(model: Model) -> list[nn.Sequential]:
     """Return a plain copy of each agent's network, in the order of the agents.
 
     Args:
-        model: a decentralised model of ours, except recurrent ones, ``dico`` and
-            ``hypermarl_no_gd``; or BenchMARL's ``mlp`` without normalisation, shared or not.
+        model: a decentralised model of ours, except recurrent ones, ``dico``, and those whose
+            weights depend on observations; or BenchMARL's ``mlp`` without normalisation, shared or
+            not.
 
     Returns:
         ``n_agents`` stacks of ``Linear`` layers with activations between them. They share no
@@ -102,8 +103,8 @@ def agent_parameters(model: Model) -> TensorDictBase:
     raise ValueError(
         f"model of group '{model.agent_group}' is a {type(model).__name__}, which is not one plain "
         "network per agent. Only decentralised policies can be exported: those of "
-        "benchmarl_hyper's models, except recurrent ones, dico and hypermarl_no_gd, and those of "
-        "BenchMARL's mlp without normalisation"
+        "benchmarl_hyper's models, except recurrent ones, dico, cash and hypermarl_no_gd, and "
+        "those of BenchMARL's mlp without normalisation"
     )
 
 

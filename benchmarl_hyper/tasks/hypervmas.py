@@ -1,4 +1,4 @@
-"""VMAS's Dispersion and Navigation, as the paper uses them."""
+"""VMAS's Dispersion and Navigation, as the paper uses them, and Coverage, which is ours."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from benchmarl.utils import DEVICE_TYPING
 from torchrl.envs.libs.vmas import VmasEnv
 
 from benchmarl_hyper.tasks.base import FamilyClass, FamilyTask
+from benchmarl_hyper.tasks.coverage import coverage
 from benchmarl_hyper.tasks.listing import EXTRAS
 
 
@@ -88,8 +89,49 @@ class NavigationConfig(_ScenarioConfig):
             )
 
 
+@dataclass
+class CoverageConfig(_ScenarioConfig):
+    """Values of Coverage: agents of different abilities cover goals together.
+
+    Attributes:
+        n_goals: number of goals.
+        speeds: range from which every agent draws its speed at the start of an episode.
+        radii: range from which it draws its radius.
+        observe_team: whether agents observe the others and their abilities.
+
+    Raises:
+        ValueError: if there are no agents or goals, or if a range is not two positive numbers, the
+            smaller one first.
+    """
+
+    n_goals: int
+    speeds: list[float]
+    radii: list[float]
+    observe_team: bool
+
+    def __post_init__(self) -> None:
+        if min(self.n_agents, self.n_goals) < 1:
+            raise ValueError(
+                f"n_agents and n_goals must be positive, got {self.n_agents} and {self.n_goals}"
+            )
+        for name in ("speeds", "radii"):
+            ends = list(getattr(self, name))
+            if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
+                raise ValueError(
+                    f"{name} must be a range of two positive numbers, the smaller one first, got "
+                    f"{ends}; for one value, give it twice"
+                )
+
+
+CONFIG_CLASSES = {
+    "dispersion": DispersionConfig,
+    "navigation": NavigationConfig,
+    "coverage": CoverageConfig,
+}
+
+
 class HyperVmasClass(FamilyClass, VmasClass):
-    """BenchMARL's VMAS task, with VMAS's name of the scenario among its values."""
+    """BenchMARL's VMAS task, with the name of the scenario among its values."""
 
     family = "hypervmas"
     extra, modules = EXTRAS[family]
@@ -97,8 +139,8 @@ class HyperVmasClass(FamilyClass, VmasClass):
 
     @classmethod
     def config_class(cls, name: str) -> type[_ScenarioConfig]:
-        """Return the config class of the VMAS scenario with which the task's name begins."""
-        return DispersionConfig if name.lower().startswith("dispersion") else NavigationConfig
+        """Return the config class of the scenario with which the task's name begins."""
+        return CONFIG_CLASSES[name.lower().partition("_")[0]]
 
     def supports_continuous_actions(self) -> bool:
         """Return ``continuous_actions`` of the config; the paper's Dispersion is discrete."""
@@ -108,18 +150,21 @@ class HyperVmasClass(FamilyClass, VmasClass):
         self, num_envs: int, continuous_actions: bool, seed: int | None, device: DEVICE_TYPING
     ) -> VmasEnv:
         """Build ``num_envs`` environments as one batched environment."""
+        values = {**self.config, "continuous_actions": continuous_actions}
+        if values["scenario"] == "coverage":
+            values["scenario"] = coverage()
         return VmasEnv(
             num_envs=num_envs,
             seed=seed,
             device=device,
             categorical_actions=True,
             clamp_actions=True,
-            **{**self.config, "continuous_actions": continuous_actions},
+            **values,
         )
 
 
 class HyperVmasTask(FamilyTask):
-    """Dispersion with 4 agents, and Navigation with 2, 4 and 8.
+    """Dispersion with 4 agents, Navigation with 2, 4 and 8, and Coverage with 4.
 
     The goals of Navigation are different, the same for all agents, or the same for half of them.
     """
@@ -133,6 +178,7 @@ class HyperVmasTask(FamilyTask):
     NAVIGATION_8_DIFFERENT = None
     NAVIGATION_8_SAME = None
     NAVIGATION_8_HALF = None
+    COVERAGE_4 = None
 
     @staticmethod
     def associated_class() -> type[HyperVmasClass]:

@@ -42,6 +42,7 @@ ROWS = (
     Row("hypervmas/navigation_8_different", 8, 20, "2 continuous", 100),
     Row("hypervmas/navigation_8_same", 8, 20, "2 continuous", 100),
     Row("hypervmas/navigation_8_half", 8, 20, "2 continuous", 100),
+    Row("hypervmas/coverage_4", 4, 26, "2 continuous", 100),
     Row("bps/bps_1", 15, 10, "5", 50),
     Row("bps/bps_2", 30, 10, "5", 50),
     Row("bps/bps_3", 30, 14, "5", 50),

@@ -12,12 +12,13 @@ from benchmarl_hyper.registry import CONFIGS
 ALL_MODELS = {config.model_name(): config for config in CONFIGS}
 RECURRENT = {name: c for name, c in ALL_MODELS.items() if issubclass(c, RecurrentConfig)}
 ABLATIONS = {name: c for name, c in ALL_MODELS.items() if c.__module__ == ablations.__name__}
+PER_SAMPLE = {"cash"}  # read capabilities, which models of a global state do not have
 # One plain network per agent, as policy and as critic
 MODELS = {
     name: config
     for name, config in ALL_MODELS.items()
     if issubclass(config.associated_class(), GeneratedMlp)
-    and name not in RECURRENT.keys() | ABLATIONS.keys()
+    and name not in RECURRENT.keys() | ABLATIONS.keys() | PER_SAMPLE
 }
 
 

@@ -48,6 +48,8 @@ FEW_FRAMES = [
 ]
 # Clusters are made after the first of two iterations
 PRETRAINING = ["experiment.max_n_iters=2", "method.pretraining_frames=8", "method.epochs=1"]
+# The second stage begins after the first of two iterations
+TWO_STAGES = ["experiment.max_n_iters=2"]
 # Families whose tasks call the length of an episode max_steps
 MAX_STEPS = re.compile(r"vmas/|suite=(quickstart|navigation|dispersion)")
 # What later commands read: reports, diagnostics and checkpoints
@@ -96,6 +98,7 @@ def shortened(words):
     options += ["experiment.checkpoint_interval=" + ("8" if SAVED.search(line) else "0")]
     options += [] if EVALUATED.search(line) else ["experiment.evaluation=False"]
     options += PRETRAINING if "variant=seps" in words else []
+    options += TWO_STAGES if "variant=lorasa" in words else []
     swept = _swept(words)
     if "-m" in words[3:] and words[2] == "benchmarl_hyper.run":
         options += ["~hydra.callbacks.summary"]  # the report has tests of its own

@@ -109,6 +109,7 @@ class Codes(nn.Module):
             scale of a head's rows, whatever the sizes; None leaves codes as they are.
         n_observed: length of the observation that trunks read in front of the embedding; 0 if they
             read none.
+        has_embedding: whether trunks read embeddings; without them, they read observations alone.
         steps: the steps of generated weights; None for those of the published models. With steps,
             codes are centred over agents and scaled, and trunks and embeddings have multipliers.
     """
@@ -123,6 +124,7 @@ class Codes(nn.Module):
         hypernet_cells: Sequence[int],
         code_norm: str | None,
         n_observed: int = 0,
+        has_embedding: bool = True,
         steps: Steps | None = None,
     ):
         super().__init__()
@@ -132,13 +134,16 @@ class Codes(nn.Module):
             self.register_buffer("team", torch.ones(n_agents, 1))
             if n_agents == 1:
                 say_nothing_to_norm()
-        sizes = [n_observed + (embedding_dim or n_agents), *hypernet_cells]
+        n_embedded = (embedding_dim or n_agents) if has_embedding else 0
+        sizes = [n_observed + n_embedded, *hypernet_cells]
         length = 1.0 if code_norm else max(1.0, (sizes[-1] / sizes[0]) ** 0.5)  # of a code
 
         def multiplier(n_inputs: int) -> float:
             return TRUNK_STEP * steps.own / (length * n_inputs) if steps else 1.0
 
-        self.embedding = AgentEmbedding(n_agents, embedding_dim, multiplier(sizes[0]))
+        self.embedding: AgentEmbedding | None = None
+        if has_embedding:
+            self.embedding = AgentEmbedding(n_agents, embedding_dim, multiplier(sizes[0]))
         self.trunks = Table(
             Rows(n_trunks, LayerSpec(i, o, lecun_normal_), multiplier(i))
             for i, o in pairwise(sizes)
@@ -152,16 +157,23 @@ class Codes(nn.Module):
             observations: ``[samples, n_agents, n_observed]``, if trunks read observations. Then
                 each trunk has ``samples * n_agents`` codes, first those of the first sample.
         """
-        code = self.embedding()
-        if observations is not None:
-            code = code.expand(len(observations), -1, -1)
-            code = torch.cat([observations, code], dim=-1).flatten(0, 1)
-        code = code.unsqueeze(0)
+        code = self._read(observations).unsqueeze(0)
         if len(self.trunks):
             code = torch.relu(target_mlp(code, self.trunks(), torch.relu))
         if self.code_norm == "unit":
             code = nn.functional.normalize(code, dim=-1)
         return code if len(code) == self.n_trunks else code.expand(self.n_trunks, -1, -1)
+
+    def _read(self, observations: Tensor | None) -> Tensor:
+        """Return what trunks read, ``[samples * n_agents, features]``."""
+        if self.embedding is None:
+            assert observations is not None
+            return observations.flatten(0, 1)
+        code = self.embedding()
+        if observations is None:
+            return code
+        code = code.expand(len(observations), -1, -1)
+        return torch.cat([observations, code], dim=-1).flatten(0, 1)
 
     def centred(self) -> Centred:
         """Return codes less their mean over agents, scaled to the own step that is asked for."""

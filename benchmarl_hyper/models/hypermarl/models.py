@@ -8,15 +8,19 @@ from functools import partial
 from typing import Any
 
 import torch
+from tensordict import TensorDictBase
 from torch import Tensor, nn
 
+from benchmarl_hyper.models.common.capability import Capability
 from benchmarl_hyper.models.common.generated_mlp import (
     GeneratedMlp,
     GeneratedMlpConfig,
     check_sizes,
 )
+from benchmarl_hyper.models.common.per_sample import PerSample
 from benchmarl_hyper.models.common.recurrent import Recurrent, RecurrentConfig
 from benchmarl_hyper.models.common.rollout_cache import once
+from benchmarl_hyper.models.hypermarl.codes import CAPABILITY, EMBEDDING, CodesConfig
 from benchmarl_hyper.models.hypermarl.hypernetwork import Head, Hypernetwork
 from benchmarl_hyper.models.hypermarl.lowrank import LowRankHypernetwork
 from benchmarl_hyper.models.hypermarl.step_norm import StepsConfig, chosen_steps
@@ -95,8 +99,8 @@ class HypernetworkConfig(GeneratedMlpConfig):
             raise ValueError(f"code_norm must be unit, or null for none, got {self.code_norm!r}")
 
 
-class HypermarlMlp(GeneratedMlp):
-    """HyperMARL's MLP hypernetwork on agent embeddings (arXiv 2412.04233).
+class HypermarlMlp(PerSample):
+    """HyperMARL's MLP hypernetwork on agent embeddings (arXiv 2412.04233), or on capabilities.
 
     Args:
         embedding_dim: length of a learned embedding; None for one-hot ids.
@@ -106,6 +110,12 @@ class HypermarlMlp(GeneratedMlp):
         step_norm: ``"unit"`` for chosen steps, None for steps as published.
         common_step: the common step, in learning rates; None for 1.
         own_step: the own step, in learning rates; None for 0.35.
+        codes: what trunks read: ``"embedding"``, ``"capability"``, or ``"both"``. With
+            capabilities, every sample has weights of its own.
+        capability_keys: entries that describe an agent; see
+            :class:`~benchmarl_hyper.models.common.capability.Capability`.
+        capability_indices: places of the features in these entries; None for all.
+        max_bytes: largest size of the weights that one call may generate for samples, in bytes.
         **kwargs: the arguments of :class:`GeneratedMlp`, without ``make_generator``.
     """
 
@@ -118,28 +128,49 @@ class HypermarlMlp(GeneratedMlp):
         step_norm: str | None = None,
         common_step: float | None = None,
         own_step: float | None = None,
+        codes: str = EMBEDDING,
+        capability_keys: Sequence[str] = (),
+        capability_indices: Sequence[int] | None = None,
+        max_bytes: int = 2**31,
         **kwargs: Any,
     ):
+        self.generates_alone, self.max_bytes = codes == EMBEDDING, max_bytes
+        capability = None
+        if not self.generates_alone:
+            capability = Capability(capability_keys, capability_indices, kwargs)
         make_generator = partial(
             self._hypernetwork,
             embedding_dim=embedding_dim,
             hypernet_cells=hypernet_cells,
             code_norm=code_norm,
             bias=bias,
+            n_observed=0 if capability is None else capability.size,
+            has_embedding=codes != CAPABILITY,
             steps=chosen_steps(step_norm, common_step, own_step),
         )
         super().__init__(make_generator, **kwargs)
+        self.capability = None if capability is None else capability.to(self.device)
 
     @staticmethod
     def _hypernetwork(n_agents: int, specs: Sequence[LayerSpec], **settings: Any) -> Hypernetwork:
         return Hypernetwork(n_agents, specs, **settings)
 
+    def _generator_inputs(self, tensordict: TensorDictBase, x: Tensor) -> Tensor:
+        if self.capability is None:
+            return x
+        return self.capability(tensordict).to(self.weight_dtype)
+
 
 @dataclass(kw_only=True)
-class HypermarlMlpConfig(StepsConfig, HypernetworkConfig):
-    """Configuration of :class:`HypermarlMlp`."""
+class _MlpConfig(StepsConfig, HypernetworkConfig):
+    """The fields that feedforward and recurrent models have in common."""
 
     bias: bool
+
+
+@dataclass(kw_only=True)
+class HypermarlMlpConfig(CodesConfig, _MlpConfig):
+    """Configuration of :class:`HypermarlMlp`."""
 
     @staticmethod
     def associated_class() -> type[HypermarlMlp]:
@@ -232,7 +263,7 @@ class HypermarlGru(Recurrent, HypermarlMlp):
 
 
 @dataclass(kw_only=True)
-class HypermarlGruConfig(RecurrentConfig, HypermarlMlpConfig):
+class HypermarlGruConfig(RecurrentConfig, _MlpConfig):
     """Configuration of :class:`HypermarlGru`."""
 
     @staticmethod

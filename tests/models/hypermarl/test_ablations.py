@@ -105,7 +105,9 @@ def test_without_gradient_parts_fit_into_memory(samples, monkeypatch):
     expected, seen = call(model, observation), []
     model.max_bytes = samples * weights_per_frame(model)
     run = model._run_samples
-    monkeypatch.setattr(model, "_run_samples", lambda part: seen.append(len(part)) or run(part))
+    monkeypatch.setattr(
+        model, "_run_samples", lambda *part: seen.append(len(part[0])) or run(*part)
+    )
     torch.testing.assert_close(call(model, observation), expected)
     assert len(seen) == math.ceil(7 / samples)
     assert max(seen) == samples

@@ -14,6 +14,7 @@ from benchmarl_hyper.running.callbacks import RunCallback
 from benchmarl_hyper.running.seeds_at_once import batch as seeds_at_once
 from benchmarl_hyper.tasks.bps import BpsTask
 from benchmarl_hyper.tasks.games import GamesTask
+from benchmarl_hyper.tasks.hypervmas import HyperVmasTask
 
 ROUNDING = 1e-4  # a hundredth of a learning rate
 
@@ -43,7 +44,12 @@ def blind():
     return short(BpsTask.BPS_1)
 
 
+def abilities():
+    return HyperVmasTask.COVERAGE_4.get_task({"max_steps": 4})
+
+
 MLP = MlpConfig([8], nn.Linear, nn.Tanh)
+CAPABLE = config_of("hypermarl_mlp", codes="both", capability_indices=[0, 1])
 LONG = {
     "on_policy_n_envs_per_worker": 4,
     "on_policy_collected_frames_per_batch": 160,
@@ -60,6 +66,10 @@ CASES = {
     "chosen steps, linear": (config_of("hypermarl_linear", step_norm="unit"), spread, {}),
     "chosen steps, low rank": (config_of("hypermarl_lowrank", step_norm="unit"), spread, {}),
     "hypermarl_lowrank": ("hypermarl_lowrank", spread, {"algorithm": "ippo_paper"}),
+    "shared_trunk": ("shared_trunk", spread, {}),
+    "cash": ("cash", spread, {}),
+    "capability codes": (CAPABLE, spread, {}),
+    "coverage": ("nops", abilities, {}),
     "early ends": ("nops", falling, LONG),
     "two groups": ("fups_id", two_groups, {"algorithm": "mappo_paper"}),
     "game": ("hypermarl_linear", game, {"continuous": False}),

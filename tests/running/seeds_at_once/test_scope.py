@@ -11,7 +11,7 @@ from benchmarl_hyper.tasks.games import GamesTask
 from benchmarl_hyper.tasks.hypervmas import HyperVmasTask
 
 RECURRENT = {"fups_gru", "fups_id_gru", "nops_gru", "hypermarl_gru"}
-WITH_METHOD = {"dico", "seps", "kaleidoscope"}
+WITH_METHOD = {"dico", "seps", "kaleidoscope", "lorasa"}
 FEEDFORWARD = {config.model_name() for config in CONFIGS} - RECURRENT - WITH_METHOD
 REMEDY = r"-m seed=0,1"
 
@@ -53,6 +53,7 @@ def test_algorithms_are_refused_by_name_unless_they_are_variants_of_ppo(algorith
         (["variant=fups_gru"], r"model FupsGru is not supported .*feedforward"),
         (["variant=dico"], "variants with a method are not supported"),
         (["variant=kaleidoscope"], "model Kaleidoscope is not supported"),
+        (["model=layers/lorasa", "label=lorasa"], "model Lorasa is not supported"),
         (["model=layers/gnn", "label=gnn"], r"model Gnn is not supported"),
         (["experiment.collect_with_grad=True"], "experiment.collect_with_grad=True"),
         (["experiment.train_device=meta"], "experiment.train_device=meta"),
