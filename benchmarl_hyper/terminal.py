@@ -94,11 +94,14 @@ def stays_light() -> bool:
 
 def _command_line() -> list[str]:
     """Return a command of ours and its words; an empty command for any other process."""
+    first: list[str] = []
     if sys.argv[:1] == ["-m"]:
         command = sys.orig_argv[-len(sys.argv)].rpartition("benchmarl_hyper.")[2]
         if command != "cli":
             return [command, *sys.argv[1:]]
-    elif Path(sys.argv[0] if sys.argv else "").stem != DOOR:
-        return [""]
-    words = sys.argv[1:]
+    else:
+        program, *first = Path(sys.argv[0] if sys.argv else "").name.split(" ")
+        if Path(program).stem != DOOR:  # the door makes "benchmarl-hyper export" of it
+            return [""]
+    words = [*first, *sys.argv[1:]]
     return words if words and words[0] not in ("-h", "--help") else [READERS[0]]

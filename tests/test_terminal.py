@@ -88,6 +88,10 @@ def test_which_commands_stay_light(words, light, monkeypatch):
 def test_which_commands_of_the_console_script_stay_light(words, light, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/benchmarl-hyper", *words.split()])
     assert stays_light() == light
+    if words:
+        name, *others = words.split()
+        monkeypatch.setattr(sys, "argv", [f"/some where/benchmarl-hyper {name}", *others])
+        assert stays_light() == light
     monkeypatch.setattr(sys, "argv", ["-m", *words.split()])
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "benchmarl_hyper.cli", *words.split()])
     assert stays_light() == light

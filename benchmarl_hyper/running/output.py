@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -59,7 +60,7 @@ def logged(folders: Sequence[Path], alone: bool) -> Iterator[None]:
 
     A run on its own also prints to the terminal, and has a bar. In a sweep, the terminal gets what
     is written to the standard error stream, for example warnings. Known warnings of other packages
-    that a user cannot act on are ignored.
+    that a user cannot act on are ignored, and so is what torchrl logs below a warning.
 
     Args:
         folders: the run folders.
@@ -71,7 +72,18 @@ def logged(folders: Sequence[Path], alone: bool) -> Iterator[None]:
         contextlib.redirect_stdout(Log(folders, out if alone else None)),
         contextlib.redirect_stderr(Log(folders, error)),
         warnings.catch_warnings(),
+        _at_level(logging.getLogger("torchrl"), logging.WARNING),
     ):
         for message in KNOWN:
             warnings.filterwarnings("ignore", message=message)
         yield
+
+
+@contextmanager
+def _at_level(logger: logging.Logger, level: int) -> Iterator[None]:
+    before = logger.level
+    logger.setLevel(max(level, before))
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

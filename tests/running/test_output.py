@@ -1,10 +1,12 @@
 """What a run prints goes to its log, and to the terminal what a user can act on."""
 
+import logging
 import sys
 import warnings
 
 import pytest
 from benchmarl.experiment import logger
+from torchrl import logger as torchrl_logger
 
 from benchmarl_hyper.run_files import LOG
 from benchmarl_hyper.running.output import KNOWN, logged
@@ -65,6 +67,14 @@ def test_known_warnings_are_still_given():
     with open(logger.__file__, encoding="utf-8") as file:
         source = file.read()
     assert all(message in source for message in KNOWN)
+
+
+def test_torchrl_logs_warnings_alone(folders):
+    before = torchrl_logger.level
+    with logged(folders, alone=True):
+        assert not torchrl_logger.isEnabledFor(logging.INFO)
+        assert torchrl_logger.isEnabledFor(logging.WARNING)
+    assert torchrl_logger.level == before
 
 
 def test_the_streams_come_back_after_an_error(folders):
