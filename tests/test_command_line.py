@@ -177,12 +177,12 @@ def test_example_in_python(tmp_path):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Built from a copy: a build writes into its source, which other tests read meanwhile."""
+    """Built from the sdist, as ``build`` does, and that from a copy: a build writes into its source."""
     imported("build", "test")
     folder = tmp_path_factory.mktemp("wheel")
     others = shutil.ignore_patterns(".*", "build", "*.egg-info", "results", "runs")
     source = shutil.copytree(ROOT, folder / "source", ignore=others)
-    python("-m", "build", "--wheel", "--no-isolation", "--outdir", folder, source, cwd=folder)
+    python("-m", "build", "--no-isolation", "--outdir", folder, source, cwd=folder)
     return next(folder.glob("*.whl"))
 
 
