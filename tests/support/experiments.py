@@ -10,6 +10,12 @@ from benchmarl.experiment import Experiment, ExperimentConfig
 from support.benchmarl_requests import config_of
 from support.tiny_task import tiny_task
 
+# One of each loss, kind of buffer, of targets and of exploration
+ONE_OF_EACH = [
+    *(("mappo", True), ("ippo", False), ("masac", True), ("isac", False)),
+    *(("iddpg", True), ("qmix", False), ("iql", False), ("happo", True)),
+]
+
 SHARING = {"share_param_critic": False, "coupled_discrete_values": False}
 
 # Algorithm and whether actions are continuous.

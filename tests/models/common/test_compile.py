@@ -39,9 +39,13 @@ def output_of(model):
     return run
 
 
-@pytest.mark.parametrize("make", [policy, central_critic])
-@pytest.mark.parametrize("variant", [*MODELS, *ABLATIONS])
-def test_models_are_one_graph(variant, make):
+# Every model as a policy; as a critic, which sees more, one without a generator and one with it
+CASES = [(policy, variant) for variant in (*MODELS, *ABLATIONS)]
+CASES += [(central_critic, variant) for variant in ("nops", "hypermarl_mlp")]
+
+
+@pytest.mark.parametrize(("make", "variant"), CASES)
+def test_models_are_one_graph(make, variant):
     model = randomise(make(config_of(variant)))
     observation, run = torch.randn(4, 3, 5), output_of(model)
     compiled_run = compiled(run, fullgraph=True)
