@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from support.extras import missing, skip_without
 from torchrl.envs.libs.vmas import VmasEnv
 
 torch.set_num_threads(1)
+
+# Hydra and BenchMARL parse a dozen files per configuration, ten times as fast with libyaml
+yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # What JAX has compiled is used again, in other tests and processes
 os.environ.setdefault(

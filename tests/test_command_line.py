@@ -47,7 +47,7 @@ def results(folder):
 
 
 def test_benchmarl_trains_evaluates_and_resumes(tmp_path):
-    python("-m", "benchmarl.run", *TINY_RUN, *models("hypermarl_mlp"), cwd=tmp_path)
+    output_of("-m", "benchmarl.run", *TINY_RUN, *models("hypermarl_mlp"), cwd=tmp_path)
     assert results(tmp_path) == {("ippo", "seed_0"): {"step_1", "step_2"}}
     first, last = sorted(tmp_path.rglob("checkpoint_*.pt"), key=lambda path: len(path.name))
     output = output_of("-m", "benchmarl.evaluate", last, cwd=tmp_path)
@@ -66,10 +66,11 @@ def test_benchmarl_trains_and_resumes_an_algorithm_of_ours(tmp_path):
 
 @needs("joblib")
 def test_benchmarl_sweeps_with_joblib(tmp_path):
+    """One job, since each imports everything anew."""
     folder = f"hydra.sweep.dir={tmp_path}/sweep"
-    sweep = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", folder, "seed=0,1"]
+    sweep = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", folder, "seed=1"]
     output_of("-m", "benchmarl.run", *sweep, *TINY_RUN, *models("fups_id"), cwd=tmp_path)
-    assert set(results(tmp_path)) == {("ippo", "seed_0"), ("ippo", "seed_1")}
+    assert set(results(tmp_path)) == {("ippo", "seed_1")}
 
 
 def test_our_runner_labels_tabulates_and_reloads(tmp_path):

@@ -7,7 +7,7 @@ import torch
 from benchmarl.environments import VmasTask
 from benchmarl.experiment import Callback
 from benchmarl.models import MlpConfig
-from support.experiments import ALGORITHMS, TASKS, experiment, trained_parameters
+from support.experiments import ONE_OF_EACH, TASKS, experiment, trained_parameters
 from support.resuming import assert_same, final_state, interrupted_and_resumed, resumable
 from support.tiny_task import TinyClass
 from torch import nn
@@ -117,7 +117,7 @@ def test_a_model_collects_as_by_torchrl(tmp_path, model, continuous):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("algorithm", "continuous"), [*ALGORITHMS, ("happo", True)])
+@pytest.mark.parametrize(("algorithm", "continuous"), ONE_OF_EACH)
 def test_an_algorithm_collects_as_by_torchrl(tmp_path, algorithm, continuous):
     assert_trained_alike(tmp_path, algorithm=algorithm, continuous=continuous)
 

@@ -25,10 +25,23 @@ def composed(*overrides):
         return compose("run", list(overrides), return_hydra_config=True)
 
 
+def scenarios_of(suite):
+    """The scenarios that a suite sweeps, if it sweeps any."""
+    swept = OmegaConf.load(CONF / "suite" / f"{suite}.yaml").hydra.sweeper.params.get("scenario")
+    return swept.replace(" ", "").split(",") if swept else []
+
+
 @cache
 def planned(suite):
-    """The jobs of a suite, composed and checked; of a large one, with one seed and one variant."""
+    """The jobs of a suite, composed and checked, with one seed.
+
+    Of large ones with one variant; only the paper's suite, which has all of their scenarios, with
+    more than the first and last one.
+    """
     few = ["seed=0"] if suite.endswith("_small") else ["seed=0", "variant=nops"]
+    swept = scenarios_of(suite)
+    if len(swept) > 2 and suite != "paper":
+        few += [f"scenario={swept[0]},{swept[-1]}"]
     with sweep("runs", f"+suite={suite}", *few, base=()) as config:
         return planned_jobs(config)
 
@@ -41,11 +54,16 @@ def test_the_jobs_of_a_suite_fit_together(suite):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_scenario_is_a_task_with_its_settings(scenario):
-    with sweep("runs", f"+scenario={scenario}", "variant=nops", base=()) as config:
-        (job,) = planned_jobs(config)
-    assert scenario.rpartition("/")[2] in job.labels["task"]
+def test_a_scenario_is_a_task_with_its_settings():
+    jobs = {job.choices["scenario"]: job for job in planned("paper")}
+    assert sorted(jobs) == SCENARIOS
+    for scenario, job in jobs.items():
+        assert scenario.rpartition("/")[2] in job.labels["task"]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suite_sweeps_known_scenarios(suite):
+    assert {*scenarios_of(suite)} <= {*SCENARIOS}
 
 
 @pytest.mark.slow

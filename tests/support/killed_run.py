@@ -51,14 +51,14 @@ def build_alone(path, checkpoint, callbacks):
         kind=ResumableExperiment,
         callbacks=[*callbacks, *callbacks_named("all")],
         restore_file=checkpoint and str(checkpoint),
-        max_n_iters=40,
+        max_n_iters=20,
         checkpoint_interval=16,
         evaluation_interval=16,
     )
 
 
 def at_once(folder):
-    perform_together(jobs(folder), partial(build, max_n_iters=24))
+    perform_together(jobs(folder), partial(build, max_n_iters=12))
 
 
 KINDS = {"alone": alone, "at_once": at_once}

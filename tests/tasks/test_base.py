@@ -38,9 +38,16 @@ def task(request):
     return NAMES[request.param]
 
 
-@pytest.fixture(params=sorted({name.split("/")[0] for name in NAMES}))
+FAMILIES = sorted({name.split("/")[0] for name in NAMES})
+
+
+def of(family):
+    return [task for name, task in NAMES.items() if name.startswith(f"{family}/")]
+
+
+@pytest.fixture(params=FAMILIES)
 def one_of_a_family(request):
-    return next(task for name, task in NAMES.items() if name.startswith(request.param))
+    return of(request.param)[0]
 
 
 def test_names_are_registered_and_have_yaml(task):
@@ -172,18 +179,28 @@ def train(task, model, folder, algorithm="ippo"):
 SHORT = pytest.mark.filterwarnings("ignore:No episode terminated this iteration")
 
 
-@pytest.mark.slow
-@SHORT
-def test_trains(task, tmp_path):
-    train(task, "hypermarl_mlp", tmp_path)
+# Every family with two models, and every model with a family
+TRAINED = [(family, "mlp", "ippo") for family in FAMILIES]
+TRAINED += [(family, "hypermarl_mlp", "mappo") for family in FAMILIES]
+TRAINED += [
+    (FAMILIES[i % len(FAMILIES)], model, ("ippo", "mappo")[i % 2])
+    for i, model in enumerate(name for name in MODELS if name != "hypermarl_mlp")
+]
 
 
 @pytest.mark.slow
 @SHORT
-@pytest.mark.parametrize("model", [*MODELS, "mlp"])
-@pytest.mark.parametrize("algorithm", ["ippo", "mappo"])
-def test_trains_with_every_model(one_of_a_family, algorithm, model, tmp_path):
-    train(one_of_a_family, MLP_CONFIG if model == "mlp" else model, tmp_path, algorithm)
+@pytest.mark.parametrize(("family", "model", "algorithm"), TRAINED)
+def test_the_first_of_a_family_trains(family, algorithm, model, tmp_path):
+    config = MLP_CONFIG if model == "mlp" else model
+    train(of(family)[0], config, tmp_path, algorithm)
+
+
+@pytest.mark.slow
+@SHORT
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_last_of_a_family_trains(family, tmp_path):
+    train(of(family)[-1], "hypermarl_mlp", tmp_path)
 
 
 class Recorder:

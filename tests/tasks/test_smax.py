@@ -256,7 +256,7 @@ def test_win_rate_is_of_the_episodes_that_ended(done, logged):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:No episode terminated this iteration")
-@pytest.mark.parametrize("algorithm", ["ippo", "mappo", "qmix"])
+@pytest.mark.parametrize("algorithm", ["mappo", "qmix"])
 def test_a_recurrent_policy_trains_and_chooses_what_is_available(algorithm, tmp_path):
     """The evaluation has another batch size."""
     run = experiment(

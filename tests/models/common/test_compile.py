@@ -39,9 +39,13 @@ def output_of(model):
     return run
 
 
-@pytest.mark.parametrize("make", [policy, central_critic])
-@pytest.mark.parametrize("variant", [*MODELS, *ABLATIONS])
-def test_models_are_one_graph(variant, make):
+# Every model as a policy; as a critic, which sees more, one without a generator and one with it
+CASES = [(policy, variant) for variant in (*MODELS, *ABLATIONS)]
+CASES += [(central_critic, variant) for variant in ("nops", "hypermarl_mlp")]
+
+
+@pytest.mark.parametrize(("make", "variant"), CASES)
+def test_models_are_one_graph(make, variant):
     model = randomise(make(config_of(variant)))
     observation, run = torch.randn(4, 3, 5), output_of(model)
     compiled_run = compiled(run, fullgraph=True)
@@ -70,11 +74,28 @@ def test_compiled_policies_keep_nothing(variant):
     torch.testing.assert_close(second, run(observation))
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "variant"), [("ippo", "hypermarl_lowrank"), ("isac", "hypermarl_mlp")]
-)
-def test_losses_compute_the_same(algorithm, variant, tmp_path):
-    run = experiment(tmp_path, variant, algorithm, max_n_iters=1)
+@pytest.mark.filterwarnings("ignore:torch._dynamo.config.inline_inbuilt_nn_modules:FutureWarning")
+def test_ensembles_are_one_graph():
+    """As losses run critics: with other parameters, and for many of them at once."""
+    model = randomise(central_critic(config_of("hypermarl_mlp")))
+    parameters, run = TensorDict.from_module(model).data, output_of(model)
+    members = torch.stack([parameters, parameters.apply(lambda x: x + 0.1)])
+    observation = torch.randn(4, 3, 5)
+
+    def of_member(member, observation):
+        with member.to_module(model):
+            return run(observation)
+
+    def outputs(observation):
+        return torch.vmap(of_member, (0, None))(members, observation)
+
+    expected = outputs(observation)
+    torch.testing.assert_close(compiled(outputs, fullgraph=True)(observation), expected)
+    assert not torch.allclose(*expected)
+
+
+def test_losses_compute_the_same(tmp_path):
+    run = experiment(tmp_path, "hypermarl_lowrank", "ippo", max_n_iters=1)
     run.run()
     loss, batch = run.losses["agents"], run.replay_buffers["agents"].sample()
     values = []

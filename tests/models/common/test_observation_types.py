@@ -47,11 +47,15 @@ def test_both_runners_compose_the_examples(first):
     assert host == models
 
 
+TRAINED = [
+    *(("cnn", "ippo", True), ("cnn", "isac", False), ("cnn", "qmix", False)),
+    *(("gnn", "mappo", False), ("gnn", "masac", True), ("gnn", "qmix", False)),
+    *(("deepsets", "ippo", True), ("deepsets", "mappo", False), ("deepsets", "masac", True)),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("algorithm", "continuous"),
-    [("ippo", True), ("mappo", False), ("masac", True), ("isac", False), ("qmix", False)],
-)
+@pytest.mark.parametrize(("first", "algorithm", "continuous"), TRAINED)
 def test_the_examples_train(first, algorithm, continuous, tmp_path):
     model, critic = example(first)
     run = experiment(

@@ -222,7 +222,7 @@ def test_settings_without_effect_are_refused(changes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("algorithm", "continuous"), ALGORITHMS)
+@pytest.mark.parametrize(("algorithm", "continuous"), ALGORITHMS[::2])
 def test_no_gd_trains_and_evaluates(algorithm, continuous, tmp_path):
     check_training(experiment(tmp_path, "hypermarl_no_gd", algorithm, tiny_task, continuous))
 

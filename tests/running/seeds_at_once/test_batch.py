@@ -94,7 +94,8 @@ def test_each_seed_is_trained_as_alone(name, tmp_path):
     settings = {"task": task, **settings}
     together = batch(tmp_path, model, **settings)
     together.run()
-    for run in together.runs:
+    # Whatever shifts or mixes rows shows in the last seed
+    for run in together.runs if name in QUICK else together.runs[-1:]:
         one = alone(tmp_path, model, run.seed, **settings)
         assert distance(run, one) < ROUNDING
         if run.config.evaluation:
