@@ -7,6 +7,7 @@ from benchmarl_hyper.terminal import stays_light
 
 if not stays_light():
     from benchmarl_hyper.algorithms.happo.algorithm import Happo, HappoConfig
+    from benchmarl_hyper.algorithms.matd3.algorithm import Itd3, Itd3Config, Matd3, Matd3Config
     from benchmarl_hyper.algorithms.paper_ppo import (
         IppoPaper,
         IppoPaperConfig,
@@ -95,11 +96,15 @@ __all__ = [
     "HypermarlNoRfConfig",
     "IppoPaper",
     "IppoPaperConfig",
+    "Itd3",
+    "Itd3Config",
     "Kaleidoscope",
     "KaleidoscopeCallback",
     "KaleidoscopeConfig",
     "MappoPaper",
     "MappoPaperConfig",
+    "Matd3",
+    "Matd3Config",
     "Nops",
     "NopsConfig",
     "NopsGru",

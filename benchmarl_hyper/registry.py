@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from benchmarl_hyper import patches
 from benchmarl_hyper.algorithms.happo.algorithm import HappoConfig
+from benchmarl_hyper.algorithms.matd3.algorithm import Itd3Config, Matd3Config
 from benchmarl_hyper.algorithms.paper_ppo import IppoPaperConfig, MappoPaperConfig
 from benchmarl_hyper.conf_files import explained
 from benchmarl_hyper.diagnostics.callbacks import callbacks_named
@@ -68,6 +69,8 @@ ALGORITHMS: dict[str, type[AlgorithmConfig]] = {
     "happo": HappoConfig,
     "ippo_paper": IppoPaperConfig,
     "mappo_paper": MappoPaperConfig,
+    "matd3": Matd3Config,
+    "itd3": Itd3Config,
 }
 
 

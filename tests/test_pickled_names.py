@@ -15,6 +15,8 @@ from benchmarl_hyper.tasks.families import TASKS
 
 PINNED = {
     "algorithms.happo.algorithm.HappoConfig",
+    "algorithms.matd3.algorithm.Itd3Config",
+    "algorithms.matd3.algorithm.Matd3Config",
     "algorithms.paper_ppo.IppoPaperConfig",
     "algorithms.paper_ppo.MappoPaperConfig",
     "diagnostics.callbacks.EmbeddingCallback",

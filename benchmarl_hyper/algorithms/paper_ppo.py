@@ -6,12 +6,12 @@ from dataclasses import MISSING, dataclass
 from typing import Any
 
 from benchmarl.algorithms import Ippo, IppoConfig, Mappo, MappoConfig
-from benchmarl.algorithms.common import Algorithm, AlgorithmConfig
+from benchmarl.algorithms.common import Algorithm
 from tensordict import TensorDictBase
 from tensordict.nn import TensorDictModule
 from torchrl.objectives import ClipPPOLoss
 
-from benchmarl_hyper.conf_files import CONF, typed_values
+from benchmarl_hyper.algorithms.shipped_config import ShippedConfig
 
 # The dimensions of advantages [*batch, n, 1] whose entries are normalised separately. "joint" names
 # the last one, which has a single entry, because torchrl warns if no dimension is named.
@@ -75,7 +75,7 @@ class MappoPaper(PaperPpo, Mappo):
 
 
 @dataclass
-class PaperPpoConfig(AlgorithmConfig):
+class PaperPpoConfig(ShippedConfig):
     """The fields that :class:`PaperPpo` adds to the configurations of IPPO and MAPPO.
 
     Raises:
@@ -94,20 +94,6 @@ class PaperPpoConfig(AlgorithmConfig):
                 f"algorithm.normalize_advantage must be one of {', '.join(KEPT_APART)}, got "
                 f"{self.normalize_advantage!r}"
             )
-
-    @classmethod
-    def get_from_yaml(cls, path: str | None = None):
-        """Load the shipped values, overridden by those of a YAML file.
-
-        Args:
-            path: a YAML file with any of the keys; None for the shipped values alone.
-
-        Raises:
-            ValueError: if a key is unknown, or if a value does not have its type; the message names
-                the file and the key.
-        """
-        name = cls.associated_class().__name__.removesuffix("Paper").lower()
-        return cls(**typed_values(cls, CONF / "algorithm" / f"{name}_paper.yaml", path))
 
 
 @dataclass

@@ -15,7 +15,7 @@ from torchrl.objectives import ValueEstimators
 
 from benchmarl_hyper.algorithms.happo.actors import OwnModelsConfig
 from benchmarl_hyper.algorithms.happo.loss import HappoLoss
-from benchmarl_hyper.conf_files import CONF, typed_values
+from benchmarl_hyper.algorithms.shipped_config import ShippedConfig
 
 ADVANTAGE_EPS = 1e-5  # as in HARL, the authors' code
 
@@ -118,24 +118,11 @@ class Happo(Mappo):
 
 
 @dataclass
-class HappoConfig(MappoConfig):
+class HappoConfig(ShippedConfig, MappoConfig):
     """Configuration of :class:`Happo`."""
 
     normalize_advantage: bool = MISSING  # type: ignore[assignment]
     clip_value: bool = MISSING  # type: ignore[assignment]
-
-    @classmethod
-    def get_from_yaml(cls, path: str | None = None):
-        """Load the shipped values, overridden by those of a YAML file.
-
-        Args:
-            path: a YAML file with any of the keys; None for the shipped values alone.
-
-        Raises:
-            ValueError: if a key is unknown, or if a value does not have its type; the message names
-                the file and the key.
-        """
-        return cls(**typed_values(cls, CONF / "algorithm" / "happo.yaml", path))
 
     @staticmethod
     def associated_class() -> type[Happo]:

@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from functools import partial
 from typing import Any
 
+import torch
 from tensordict import TensorDict, TensorDictBase
 
 from benchmarl_hyper.models.common.method_callback import MethodCallback
@@ -77,6 +78,8 @@ class KaleidoscopeCallback(MethodCallback):
     def with_diversity(self, group: str, losses: TensorDictBase) -> TensorDictBase:
         """Return the losses of a group, with the diversity term added to the policy's loss.
 
+        Where the policy rests in a step, as in TD3, so do the thresholds.
+
         Args:
             group: name of the group.
             losses: what the algorithm returned for a minibatch.
@@ -88,6 +91,10 @@ class KaleidoscopeCallback(MethodCallback):
         if group not in models:
             return losses
         name = next((name for name in POLICY_LOSSES if name in losses), None)
+        if name is None and getattr(self.experiment.losses[group], "policy_rests", False):
+            nothing = torch.zeros((), device=losses.device)  # each step logs the same names
+            self.last.setdefault(group, TensorDict({"loss_diversity": nothing, "beta": nothing}))
+            return losses
         if name is None:
             raise ValueError(
                 f"Kaleidoscope adds its diversity term to the loss of the policy, one of "

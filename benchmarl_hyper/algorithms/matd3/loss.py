@@ -1,0 +1,51 @@
+"""The loss of MATD3 and ITD3: torchrl's TD3 loss with a policy that may wait for its turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from tensordict import TensorDictBase
+from tensordict.nn import TensorDictModule, TensorDictParams
+from torch import Tensor
+from torchrl.objectives import TD3Loss
+
+
+class DelayedTd3Loss(TD3Loss):
+    """torchrl's TD3 loss, which also counts updates, so that the policy can wait for its turn.
+
+    Args:
+        policy_delay: number of updates of the critics for each update of the policy.
+        **kwargs: the arguments of :class:`~torchrl.objectives.TD3Loss`.
+    """
+
+    # torchrl warns if the class itself does not declare its networks.
+    actor_network: TensorDictModule
+    actor_network_params: TensorDictParams
+    target_actor_network_params: TensorDictParams
+    qvalue_network: TensorDictModule
+    qvalue_network_params: TensorDictParams
+    target_qvalue_network_params: TensorDictParams
+    n_updates: Tensor
+
+    def __init__(self, policy_delay: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.policy_delay = policy_delay
+        self.register_buffer("n_updates", torch.zeros((), dtype=torch.int64))  # checkpoints have it
+
+    @property
+    def policy_rests(self) -> bool:
+        """Whether the current update leaves the policy and all targets as they are."""
+        return self.n_updates.item() % self.policy_delay != 0
+
+    def forward(self, tensordict: TensorDictBase) -> TensorDictBase:
+        """Return the losses of policy and critics on a minibatch, and the values to log.
+
+        Args:
+            tensordict: minibatch ``[*batch]``.
+        """
+        losses = super().forward(tensordict)
+        # BenchMARL writes the gradient's norm here after each step of the policy, and stacks the
+        # steps of an iteration. So the steps in which the policy rests need the key, too.
+        losses["grad_norm_loss_actor"] = torch.zeros_like(losses["loss_actor"].detach()).mean()
+        return losses
