@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmarl_hyper import patches
+from benchmarl_hyper.algorithms.a2c import Ia2cConfig, Maa2cConfig
 from benchmarl_hyper.algorithms.happo.algorithm import HappoConfig
 from benchmarl_hyper.algorithms.matd3.algorithm import Itd3Config, Matd3Config
 from benchmarl_hyper.algorithms.paper_ppo import IppoPaperConfig, MappoPaperConfig
@@ -71,6 +72,8 @@ ALGORITHMS: dict[str, type[AlgorithmConfig]] = {
     "mappo_paper": MappoPaperConfig,
     "matd3": Matd3Config,
     "itd3": Itd3Config,
+    "maa2c": Maa2cConfig,
+    "ia2c": Ia2cConfig,
 }
 
 

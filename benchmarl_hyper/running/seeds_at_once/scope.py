@@ -46,7 +46,7 @@ def scope_problems(
     remedy = f"train seeds one after the other, with -m seed={','.join(map(str, seeds))}"
     parts = {
         "task": (type(task), TASKS, "its environments are not known to draw by row"),
-        "algorithm": (type(algorithm_config), ALGORITHMS, "only variants of PPO are"),
+        "algorithm": (type(algorithm_config), ALGORITHMS, "only variants of PPO and A2C are"),
         "model": (type(model_config), MODELS, "only feedforward models are"),
         "critic_model": (type(critic_model_config), MODELS, "only feedforward models are"),
     }
