@@ -18,6 +18,8 @@ from torchrl.objectives import LossModule, ValueEstimators
 from benchmarl_hyper.algorithms.matd3.loss import DelayedTd3Loss
 from benchmarl_hyper.algorithms.shipped_config import ShippedConfig
 
+POLICY_VALUES = ("first", "mean")
+
 
 class Td3(Algorithm):
     """What MATD3 and ITD3 have in common; a mix-in for BenchMARL's MADDPG and IDDPG.
@@ -34,6 +36,8 @@ class Td3(Algorithm):
             ``experiment.exploration_eps_init`` and its kin have no effect.
         policy_delay: number of updates of the critics for each update of the policy and of the
             targets.
+        policy_value: ``"first"`` if the policy maximises the first critic, as published, or
+            ``"mean"`` for the mean of all critics.
         **kwargs: the arguments of :class:`benchmarl.algorithms.Maddpg` or
             :class:`benchmarl.algorithms.Iddpg`.
     """
@@ -49,12 +53,14 @@ class Td3(Algorithm):
         noise_clip: float,
         exploration_noise: float,
         policy_delay: int,
+        policy_value: str,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.num_qvalue_nets = num_qvalue_nets
         self.policy_noise, self.noise_clip = policy_noise, noise_clip
-        self.exploration_noise, self.policy_delay = exploration_noise, policy_delay
+        self.exploration_noise = exploration_noise
+        self.policy_delay, self.policy_value = policy_delay, policy_value
 
     def _get_loss(
         self, group: str, policy_for_loss: TensorDictModule, continuous: bool
@@ -62,6 +68,7 @@ class Td3(Algorithm):
         critic = self.get_value_module(group)
         loss = DelayedTd3Loss(
             policy_delay=self.policy_delay,
+            policy_value=self.policy_value,
             actor_network=_passing_on(policy_for_loss, critic.in_keys),
             qvalue_network=critic,
             num_qvalue_nets=self.num_qvalue_nets,
@@ -142,7 +149,8 @@ class Td3Config(ShippedConfig):
     """The fields that :class:`Td3` adds to the configurations of MADDPG and IDDPG.
 
     Raises:
-        ValueError: if ``num_qvalue_nets`` or ``policy_delay`` is not positive.
+        ValueError: if ``num_qvalue_nets`` or ``policy_delay`` is not positive, or if
+            ``policy_value`` is unknown.
     """
 
     num_qvalue_nets: int = MISSING  # type: ignore[assignment]
@@ -150,6 +158,7 @@ class Td3Config(ShippedConfig):
     noise_clip: float = MISSING  # type: ignore[assignment]
     exploration_noise: float = MISSING  # type: ignore[assignment]
     policy_delay: int = MISSING  # type: ignore[assignment]
+    policy_value: str = MISSING  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         for key in ("num_qvalue_nets", "policy_delay"):
@@ -158,6 +167,11 @@ class Td3Config(ShippedConfig):
                     f"algorithm.{key} must be a positive whole number, got {getattr(self, key)}; "
                     "TD3 as published has 2"
                 )
+        if self.policy_value not in POLICY_VALUES:
+            raise ValueError(
+                f"algorithm.policy_value must be {' or '.join(POLICY_VALUES)}, got "
+                f"{self.policy_value!r}"
+            )
 
 
 @dataclass

@@ -10,9 +10,9 @@ GROUP, GAMMA = "agents", 0.9
 NOISE, CLIP = 1.0, 0.3  # most of the noise is clipped
 
 
-def prepared(folder, name, task="global_state"):
+def prepared(folder, name, task="global_state", **changes):
     """A loss with untrained networks and targets that differ, and a batch with one early end."""
-    config = algorithm_config(name, policy_noise=NOISE, noise_clip=CLIP)
+    config = algorithm_config(name, policy_noise=NOISE, noise_clip=CLIP, **changes)
     run = experiment(folder, "nops", config, TASKS[task], gamma=GAMMA, evaluation=False)
     batch = run.algorithm.process_batch(GROUP, next(iter(run.collector)))
     batch = batch.reshape(-1).clone()
@@ -63,6 +63,18 @@ def test_targets_and_losses_by_hand(name, task, tmp_path):
     torch.testing.assert_close(found["loss_actor"], -first.mean())
 
 
+@pytest.mark.parametrize("name", ["matd3", "itd3"])
+def test_the_policy_may_learn_from_all_critics(name, tmp_path):
+    loss, batch = prepared(tmp_path, name, policy_value="mean", num_qvalue_nets=3)
+    now = acted(loss, batch.copy(), loss.actor_network_params)
+    said = values(loss, now, loss.qvalue_network_params)
+    assert said.std(0).min() > 0
+    torch.testing.assert_close(loss(batch.clone())["loss_actor"], -said.mean())
+    loss.reduction = "none"
+    by_agent = loss(batch.clone())["loss_actor"]
+    torch.testing.assert_close(by_agent, -said.mean(0).squeeze(-1))
+
+
 def test_the_policys_gradient_does_not_reach_critics(tmp_path):
     loss, batch = prepared(tmp_path, "matd3")
     loss(batch)["loss_actor"].backward()
@@ -74,3 +86,8 @@ def test_the_policys_gradient_does_not_reach_critics(tmp_path):
 def test_numbers_that_must_be_positive(key):
     with pytest.raises(ValueError, match=rf"algorithm\.{key} must be a positive .* got 0"):
         replace(algorithm_config("itd3"), **{key: 0})
+
+
+def test_unknown_values_for_the_policy_are_refused():
+    with pytest.raises(ValueError, match=r"policy_value must be first or mean, got 'last'"):
+        replace(algorithm_config("matd3"), policy_value="last")
