@@ -6,7 +6,9 @@ Importing the package registers the models with BenchMARL.
 from benchmarl_hyper.terminal import stays_light
 
 if not stays_light():
+    from benchmarl_hyper.algorithms.a2c import Ia2c, Ia2cConfig, Maa2c, Maa2cConfig
     from benchmarl_hyper.algorithms.happo.algorithm import Happo, HappoConfig
+    from benchmarl_hyper.algorithms.matd3.algorithm import Itd3, Itd3Config, Matd3, Matd3Config
     from benchmarl_hyper.algorithms.paper_ppo import (
         IppoPaper,
         IppoPaperConfig,
@@ -99,16 +101,24 @@ __all__ = [
     "HypermarlNoGdConfig",
     "HypermarlNoRf",
     "HypermarlNoRfConfig",
+    "Ia2c",
+    "Ia2cConfig",
     "IppoPaper",
     "IppoPaperConfig",
+    "Itd3",
+    "Itd3Config",
     "Kaleidoscope",
     "KaleidoscopeCallback",
     "KaleidoscopeConfig",
     "Lorasa",
     "LorasaCallback",
     "LorasaConfig",
+    "Maa2c",
+    "Maa2cConfig",
     "MappoPaper",
     "MappoPaperConfig",
+    "Matd3",
+    "Matd3Config",
     "Nops",
     "NopsConfig",
     "NopsGru",

@@ -14,7 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmarl_hyper import patches
+from benchmarl_hyper.algorithms.a2c import Ia2cConfig, Maa2cConfig
 from benchmarl_hyper.algorithms.happo.algorithm import HappoConfig
+from benchmarl_hyper.algorithms.matd3.algorithm import Itd3Config, Matd3Config
 from benchmarl_hyper.algorithms.paper_ppo import IppoPaperConfig, MappoPaperConfig
 from benchmarl_hyper.conf_files import explained
 from benchmarl_hyper.diagnostics.callbacks import callbacks_named
@@ -76,6 +78,10 @@ ALGORITHMS: dict[str, type[AlgorithmConfig]] = {
     "happo": HappoConfig,
     "ippo_paper": IppoPaperConfig,
     "mappo_paper": MappoPaperConfig,
+    "matd3": Matd3Config,
+    "itd3": Itd3Config,
+    "maa2c": Maa2cConfig,
+    "ia2c": Ia2cConfig,
 }
 
 

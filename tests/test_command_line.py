@@ -178,7 +178,7 @@ def test_example_in_python(tmp_path):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Built from the sdist, as ``build`` does, and that from a copy: a build writes into its source."""
+    """Built from an sdist, and that from a copy: a build writes into its source."""
     imported("build", "test")
     folder = tmp_path_factory.mktemp("wheel")
     others = shutil.ignore_patterns(".*", "build", "*.egg-info", "results", "runs")

@@ -14,7 +14,11 @@ from benchmarl_hyper.running.run_folder import RunFolder
 from benchmarl_hyper.tasks.families import TASKS
 
 PINNED = {
+    "algorithms.a2c.Ia2cConfig",
+    "algorithms.a2c.Maa2cConfig",
     "algorithms.happo.algorithm.HappoConfig",
+    "algorithms.matd3.algorithm.Itd3Config",
+    "algorithms.matd3.algorithm.Matd3Config",
     "algorithms.paper_ppo.IppoPaperConfig",
     "algorithms.paper_ppo.MappoPaperConfig",
     "diagnostics.callbacks.EmbeddingCallback",

@@ -26,7 +26,7 @@ def test_every_model_algorithm_and_method_has_a_table_of_its_settings():
     models = {("model", config.model_name()) for config in CONFIGS}
     others = {("algorithm", name) for name in ALGORITHMS} | {("method", name) for name in METHODS}
     # Each has the keys of another one, whose table is there
-    same = {"fups_id_gru", "nops_gru", "hypermarl_no_rf", "mappo_paper"}
+    same = {"fups_id_gru", "nops_gru", "hypermarl_no_rf", "mappo_paper", "itd3", "ia2c"}
     assert {pair for pair in models | others if pair[1] not in same} == tables
 
 
@@ -56,6 +56,8 @@ def test_every_key_has_a_meaning(name, described):
         ("model/layers/nops_gru", "model/layers/fups_gru"),
         ("model/layers/hypermarl_no_rf", "model/layers/hypermarl_mlp"),
         ("algorithm/mappo_paper", "algorithm/ippo_paper"),
+        ("algorithm/itd3", "algorithm/matd3"),
+        ("algorithm/ia2c", "algorithm/maa2c"),
     ],
 )
 def test_what_has_no_table_has_the_keys_and_values_of_its_twin(name, twin):

@@ -1,1 +1,1 @@
-"""Algorithms beyond BenchMARL's nine: HAPPO, and PPO with the settings of HyperMARL's code."""
+"""Algorithms beyond BenchMARL's nine: HAPPO, TD3, A2C, and PPO as in HyperMARL's code."""

@@ -6,19 +6,19 @@ from dataclasses import MISSING, dataclass
 from typing import Any
 
 from benchmarl.algorithms import Ippo, IppoConfig, Mappo, MappoConfig
-from benchmarl.algorithms.common import Algorithm, AlgorithmConfig
 from tensordict import TensorDictBase
 from tensordict.nn import TensorDictModule
 from torchrl.objectives import ClipPPOLoss
 
-from benchmarl_hyper.conf_files import CONF, typed_values
+from benchmarl_hyper.algorithms.shipped_config import ShippedConfig
+from benchmarl_hyper.algorithms.value_norm import NormalisedValues
 
 # The dimensions of advantages [*batch, n, 1] whose entries are normalised separately. "joint" names
 # the last one, which has a single entry, because torchrl warns if no dimension is named.
 KEPT_APART: dict[str, tuple[int, ...]] = {"none": (), "joint": (-1,), "per_agent": (-2,)}
 
 
-class PaperPpo(Algorithm):
+class PaperPpo(NormalisedValues):
     """A mix-in that adds the settings of HyperMARL's PPO to BenchMARL's IPPO and MAPPO.
 
     Args:
@@ -27,8 +27,8 @@ class PaperPpo(Algorithm):
             as in BenchMARL.
         clip_value: whether the critic's values may move by at most ``clip_epsilon`` per batch.
         anneal_lr: whether learning rates fall from iteration to iteration, to zero at the end.
-        **kwargs: the arguments of :class:`benchmarl.algorithms.Ippo` or
-            :class:`benchmarl.algorithms.Mappo`.
+        **kwargs: ``value_norm`` of :class:`NormalisedValues`, and the arguments of
+            :class:`benchmarl.algorithms.Ippo` or :class:`benchmarl.algorithms.Mappo`.
     """
 
     def __init__(self, normalize_advantage: str, clip_value: bool, anneal_lr: bool, **kwargs: Any):
@@ -46,7 +46,7 @@ class PaperPpo(Algorithm):
         if self.clip_value:
             del loss.clip_value  # None, and a buffer may not take the name of an attribute
             loss.register_buffer("clip_value", loss.clip_epsilon.clone())
-        return loss, use_target
+        return self.with_moments(loss), use_target
 
     def process_batch(self, group: str, batch: TensorDictBase) -> TensorDictBase:
         """Return the batch as BenchMARL prepares it, and set this iteration's learning rate.
@@ -75,7 +75,7 @@ class MappoPaper(PaperPpo, Mappo):
 
 
 @dataclass
-class PaperPpoConfig(AlgorithmConfig):
+class PaperPpoConfig(ShippedConfig):
     """The fields that :class:`PaperPpo` adds to the configurations of IPPO and MAPPO.
 
     Raises:
@@ -87,6 +87,12 @@ class PaperPpoConfig(AlgorithmConfig):
     normalize_advantage: str = MISSING  # type: ignore[assignment]
     clip_value: bool = MISSING  # type: ignore[assignment]
     anneal_lr: bool = MISSING  # type: ignore[assignment]
+    value_norm: bool = MISSING  # type: ignore[assignment]
+
+    @property
+    def needs_one_seed(self) -> str | None:
+        """The setting that keeps seeds from being trained at once; None if there is none."""
+        return "algorithm.value_norm=True" if self.value_norm else None
 
     def __post_init__(self) -> None:
         if self.normalize_advantage not in KEPT_APART:
@@ -94,20 +100,6 @@ class PaperPpoConfig(AlgorithmConfig):
                 f"algorithm.normalize_advantage must be one of {', '.join(KEPT_APART)}, got "
                 f"{self.normalize_advantage!r}"
             )
-
-    @classmethod
-    def get_from_yaml(cls, path: str | None = None):
-        """Load the shipped values, overridden by those of a YAML file.
-
-        Args:
-            path: a YAML file with any of the keys; None for the shipped values alone.
-
-        Raises:
-            ValueError: if a key is unknown, or if a value does not have its type; the message names
-                the file and the key.
-        """
-        name = cls.associated_class().__name__.removesuffix("Paper").lower()
-        return cls(**typed_values(cls, CONF / "algorithm" / f"{name}_paper.yaml", path))
 
 
 @dataclass

@@ -23,7 +23,12 @@ from benchmarl_hyper.running.experiment import ResumableExperiment
 
 GROUP = "agents"
 CONFIGS = {"ippo": IppoPaperConfig, "mappo": MappoPaperConfig}
-ADDED = {"normalize_advantage": "none", "clip_value": False, "anneal_lr": False}
+ADDED = {
+    "normalize_advantage": "none",
+    "clip_value": False,
+    "anneal_lr": False,
+    "value_norm": False,
+}
 
 
 def paper(name, **changes):

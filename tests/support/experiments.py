@@ -10,12 +10,15 @@ from benchmarl.experiment import Experiment, ExperimentConfig
 from support.benchmarl_requests import config_of
 from support.tiny_task import tiny_task
 
+from benchmarl_hyper.algorithms.a2c import A2cConfig
+
 # One of each loss, kind of buffer, of targets and of exploration
 ONE_OF_EACH = [
     *(("mappo", True), ("ippo", False), ("masac", True), ("isac", False)),
     *(("iddpg", True), ("qmix", False), ("iql", False), ("happo", True)),
 ]
-
+# A2C takes one step per batch
+ONE_STEP = {"on_policy_n_minibatch_iters": 1, "on_policy_minibatch_size": 8}
 SHARING = {"share_param_critic": False, "coupled_discrete_values": False}
 
 # Algorithm and whether actions are continuous.
@@ -95,9 +98,12 @@ def experiment(
 ):
     """An experiment with our models for policy and critic; ``model`` may be a variant's name."""
     config = config_of(model) if isinstance(model, str) else model
+    learner = algorithm_config(algorithm) if isinstance(algorithm, str) else algorithm
+    if isinstance(learner, A2cConfig):
+        changes = ONE_STEP | changes
     return kind(
         task=task(),
-        algorithm_config=algorithm_config(algorithm) if isinstance(algorithm, str) else algorithm,
+        algorithm_config=learner,
         model_config=config,
         critic_model_config=critic_model,
         seed=seed,

@@ -15,12 +15,13 @@ from torchrl.objectives import ValueEstimators
 
 from benchmarl_hyper.algorithms.happo.actors import OwnModelsConfig
 from benchmarl_hyper.algorithms.happo.loss import HappoLoss
-from benchmarl_hyper.conf_files import CONF, typed_values
+from benchmarl_hyper.algorithms.shipped_config import ShippedConfig
+from benchmarl_hyper.algorithms.value_norm import NormalisedValues
 
 ADVANTAGE_EPS = 1e-5  # as in HARL, the authors' code
 
 
-class Happo(Mappo):
+class Happo(NormalisedValues, Mappo):
     """MAPPO whose agents learn one after the other, in a random order for every batch.
 
     Each agent has a policy model of its own, whatever the kind of model and whatever
@@ -32,7 +33,8 @@ class Happo(Mappo):
         normalize_advantage: whether the advantages of a batch are scaled to mean 0 and standard
             deviation 1.
         clip_value: whether the critic's values may move by at most ``clip_epsilon`` per batch.
-        **kwargs: the arguments of :class:`benchmarl.algorithms.Mappo`.
+        **kwargs: ``value_norm`` of :class:`NormalisedValues`, and the arguments of
+            :class:`benchmarl.algorithms.Mappo`.
     """
 
     def __init__(self, normalize_advantage: bool, clip_value: bool, **kwargs: Any):
@@ -67,6 +69,7 @@ class Happo(Mappo):
             ValueEstimators.GAE, gamma=self.experiment_config.gamma, lmbda=self.lmbda
         )
         loss.begin(range(len(self.group_map[group])), calls_per_turn=1)
+        self.with_moments(loss)
         return loss, False
 
     def process_batch(self, group: str, batch: TensorDictBase) -> TensorDictBase:
@@ -118,24 +121,12 @@ class Happo(Mappo):
 
 
 @dataclass
-class HappoConfig(MappoConfig):
+class HappoConfig(ShippedConfig, MappoConfig):
     """Configuration of :class:`Happo`."""
 
     normalize_advantage: bool = MISSING  # type: ignore[assignment]
     clip_value: bool = MISSING  # type: ignore[assignment]
-
-    @classmethod
-    def get_from_yaml(cls, path: str | None = None):
-        """Load the shipped values, overridden by those of a YAML file.
-
-        Args:
-            path: a YAML file with any of the keys; None for the shipped values alone.
-
-        Raises:
-            ValueError: if a key is unknown, or if a value does not have its type; the message names
-                the file and the key.
-        """
-        return cls(**typed_values(cls, CONF / "algorithm" / "happo.yaml", path))
+    value_norm: bool = MISSING  # type: ignore[assignment]
 
     @staticmethod
     def associated_class() -> type[Happo]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
+import torch
 from tensordict import TensorDict, TensorDictBase
 
 from benchmarl_hyper.models.common.method_callback import MethodCallback
+from benchmarl_hyper.models.kaleidoscope.critics import MaskedCritics, masked_critics
 from benchmarl_hyper.models.kaleidoscope.model import Kaleidoscope, mask_diversity
 
 BETA_MODES = ("adaptive", "fixed")
@@ -34,10 +36,17 @@ class KaleidoscopeCallback(MethodCallback):
             none in the last interval before the end.
         reset_probability: probability that a reset redraws a weight that all agents mask, together
             with its thresholds.
+        critic_beta: weight of the same term for critics, where they are an ensemble of this model
+            (TD3, SAC); they are then one network under a mask per critic.
+        critic_window: number of training steps that its adaptive weight averages over.
+        critic_reset_interval: number of environment steps after which the thresholds of one critic
+            are redrawn, the next one each time; None for never.
 
     Raises:
         ValueError: if ``beta_mode`` is unknown.
     """
+
+    not_pickled: ClassVar = {"critics": {}}
 
     def __init__(
         self,
@@ -47,6 +56,9 @@ class KaleidoscopeCallback(MethodCallback):
         weighted: bool,
         reset_interval: int | None,
         reset_probability: float,
+        critic_beta: float,
+        critic_window: int,
+        critic_reset_interval: int | None,
     ):
         super().__init__()
         if beta_mode not in BETA_MODES:
@@ -57,7 +69,12 @@ class KaleidoscopeCallback(MethodCallback):
         self.recent: dict[str, tuple[deque[float], deque[float]]] = defaultdict(
             partial(_two_windows, window)
         )
+        self.critic_beta, self.critic_reset_interval = critic_beta, critic_reset_interval
+        self.recent_critics: dict[str, tuple[deque[float], deque[float]]] = defaultdict(
+            partial(_two_windows, critic_window)
+        )
         self.last: dict[str, TensorDict] = {}
+        self.critics: dict[str, tuple[MaskedCritics, Kaleidoscope]] = {}
 
     def on_setup(self) -> None:
         """Let this experiment's algorithm add the diversity term whenever it processes losses.
@@ -65,7 +82,9 @@ class KaleidoscopeCallback(MethodCallback):
         Raises:
             ValueError: if the policy of a group is not one ``kaleidoscope`` for all its agents.
         """
-        algorithm = self.experiment.algorithm
+        algorithm, losses = self.experiment.algorithm, self.experiment.losses
+        found = {group: masked_critics(loss) for group, loss in losses.items()}
+        self.critics = {group: critics for group, critics in found.items() if critics}
         self.policy_models(Kaleidoscope)  # raises if a policy does not fit
         original = algorithm.process_loss_vals
 
@@ -77,6 +96,8 @@ class KaleidoscopeCallback(MethodCallback):
     def with_diversity(self, group: str, losses: TensorDictBase) -> TensorDictBase:
         """Return the losses of a group, with the diversity term added to the policy's loss.
 
+        Where the policy rests in a step, as in TD3, so do the thresholds.
+
         Args:
             group: name of the group.
             losses: what the algorithm returned for a minibatch.
@@ -84,10 +105,16 @@ class KaleidoscopeCallback(MethodCallback):
         Raises:
             ValueError: if none of ``POLICY_LOSSES`` is among them.
         """
+        losses = self._with_critics(group, losses)
         models = self.policy_models(Kaleidoscope)
         if group not in models:
             return losses
         name = next((name for name in POLICY_LOSSES if name in losses), None)
+        if name is None and getattr(self.experiment.losses[group], "policy_rests", False):
+            nothing = torch.zeros((), device=losses.device)
+            known = self.last.get(group, {})
+            self._log(group, {"loss_diversity": nothing, "beta": nothing, **known})
+            return losses
         if name is None:
             raise ValueError(
                 f"Kaleidoscope adds its diversity term to the loss of the policy, one of "
@@ -96,12 +123,25 @@ class KaleidoscopeCallback(MethodCallback):
                 "these names in the algorithm's process_loss_vals"
             )
         diversity = -mask_diversity(models[group].masked_layers(), self.weighted)
-        beta = self._beta(group, losses[name].item(), diversity.item())
+        beta = self._beta(self.beta, self.recent[group], losses[name].item(), diversity.item())
         losses.set(name, losses[name] + beta * diversity)
-        self.last[group] = TensorDict(
-            {"loss_diversity": diversity.detach(), "beta": diversity.new_tensor(beta)}
-        )
+        logged = {"loss_diversity": diversity.detach(), "beta": diversity.new_tensor(beta)}
+        self._log(group, logged)
         return losses
+
+    def _with_critics(self, group: str, losses: TensorDictBase) -> TensorDictBase:
+        if group not in self.critics:
+            return losses
+        diversity = self.critics[group][0].loss_diversity(self.weighted)
+        recent, loss = self.recent_critics[group], losses["loss_qvalue"]
+        beta = self._beta(self.critic_beta, recent, loss.item(), diversity.item())
+        logged = {"loss_diversity": diversity.detach(), "beta": diversity.new_tensor(beta)}
+        self._log(group, {f"{name}_critics": value for name, value in logged.items()})
+        return losses.set("loss_qvalue", loss + beta * diversity)
+
+    def _log(self, group: str, values: Any) -> None:
+        """Keep values for the log of this step, which has the same names in every step."""
+        self.last[group] = TensorDict({**self.last.get(group, {}), **values})
 
     def on_train_step(self, batch: TensorDictBase, group: str) -> TensorDict | None:
         """Return the diversity loss and its weight in this step, to be logged."""
@@ -112,35 +152,47 @@ class KaleidoscopeCallback(MethodCallback):
 
         BenchMARL sends the weights to the collector right after this.
         """
+        if group in self.critics and self._is_time(self.critic_reset_interval):
+            critics, model = self.critics[group]
+            layer = model.masked_layers()[0]
+            index = self.experiment.total_frames // int(self.critic_reset_interval or 1) - 1
+            critics.redraw(index, layer.scale, layer.bias)
         models = self.policy_models(Kaleidoscope)
-        if group not in models or not self._is_time():
+        if group not in models or not self._is_time(self.reset_interval):
             return
         for layer in models[group].masked_layers():
             layer.revive(self.reset_probability)
 
     def on_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Add the window of the adaptive weight to a checkpoint."""
-        recent = {group: [list(losses) for losses in both] for group, both in self.recent.items()}
-        state_dict["kaleidoscope"] = recent
+        for name, recent in self._windows().items():
+            windows = {g: [list(losses) for losses in both] for g, both in recent.items()}
+            state_dict[name] = windows
 
     def on_load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the window of the adaptive weight from a checkpoint."""
-        for group, both in state_dict["kaleidoscope"].items():
-            for window, losses in zip(self.recent[group], both, strict=True):
-                window.extend(losses)
+        for name, recent in self._windows().items():
+            for group, both in state_dict.get(name, {}).items():
+                for window, losses in zip(recent[group], both, strict=True):
+                    window.extend(losses)
 
-    def _beta(self, group: str, loss: float, diversity: float) -> float:
+    def _windows(self) -> dict[str, dict[str, tuple[deque[float], deque[float]]]]:
+        return {"kaleidoscope": self.recent, "kaleidoscope_critics": self.recent_critics}
+
+    def _beta(
+        self, beta: float, recent: tuple[deque[float], deque[float]], loss: float, diversity: float
+    ) -> float:
         if self.beta_mode == "fixed":
-            return self.beta
-        for window, value in zip(self.recent[group], (loss, diversity), strict=True):
+            return beta
+        for window, value in zip(recent, (loss, diversity), strict=True):
             window.append(value)
-        mean_loss, mean_diversity = (sum(window) / len(window) for window in self.recent[group])
+        mean_loss, mean_diversity = (sum(window) / len(window) for window in recent)
         if mean_loss == 0 or mean_diversity == 0:
-            return self.beta
-        return abs(self.beta * mean_loss / mean_diversity)
+            return beta
+        return abs(beta * mean_loss / mean_diversity)
 
-    def _is_time(self) -> bool:
-        run, interval = self.experiment, self.reset_interval
+    def _is_time(self, interval: int | None) -> bool:
+        run = self.experiment
         if interval is None:
             return False
         now = run.total_frames

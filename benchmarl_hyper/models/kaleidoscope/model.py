@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -100,20 +101,30 @@ def mask_diversity(layers: list[MaskedRows], weighted: bool) -> Tensor:
         layers: layers of one network for two agents or more, first layer first.
         weighted: whether masks of large weights count for more.
     """
-    n_agents = len(layers[0].threshold)
-    n_weights = sum(layer.rows.weight.numel() for layer in layers)
-    total = torch.zeros((), device=layers[0].threshold.device)
-    for index, layer in enumerate(layers):
-        mask = _Mask.apply(layer.margin())
+    magnitudes = [layer.rows.weight.detach().abs() for layer in layers]
+    ones = [torch.ones_like(magnitude) for magnitude in magnitudes]
+    return diversity([layer.margin() for layer in layers], magnitudes if weighted else ones)
+
+
+def diversity(margins: Sequence[Tensor], magnitudes: Sequence[Tensor]) -> Tensor:
+    """Return how differently ``n`` networks mask weights; see :func:`mask_diversity`.
+
+    Args:
+        margins: for each layer, where it is positive a weight is used, ``[n, in, out]``.
+        magnitudes: for each layer, how much each weight counts, of a shape that broadcasts.
+    """
+    n_networks = len(margins[0])
+    n_weights = sum(margin[0].numel() for margin in margins)
+    total = torch.zeros((), device=margins[0].device)
+    for index, (margin, magnitude) in enumerate(zip(margins, magnitudes, strict=True)):
+        mask = _Mask.apply(margin)
         used = mask.detach()
         n_users = used.sum(0)
         # This gives the sum over pairs and its gradient with n terms and not n^2: a mask of 1
         # differs from n - n_users masks of 0, and a mask of 0 differs from n_users masks of 1.
-        others = torch.where(used > 0, n_agents - n_users, -n_users)
-        if weighted:
-            others = others * layer.rows.weight.detach().abs()
+        others = torch.where(used > 0, n_networks - n_users, -n_users) * magnitude
         total = total + 2**index * 2 * (mask * others).sum()
-    return total / (n_agents * (n_agents - 1) * n_weights)
+    return total / (n_networks * (n_networks - 1) * n_weights)
 
 
 class Kaleidoscope(GeneratedMlp):

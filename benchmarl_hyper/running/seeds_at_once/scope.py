@@ -32,7 +32,8 @@ def scope_problems(
     """Yield what keeps seeds from being trained at once.
 
     A class of one's own takes part if it sets ``seeds_at_once = True``: the class of a task, of an
-    algorithm's configuration, or of a model's configuration.
+    algorithm's configuration, or of a model's configuration. Where one setting of an algorithm does
+    not fit, its configuration names it as ``needs_one_seed``.
 
     Args:
         seeds: the seeds.
@@ -46,7 +47,7 @@ def scope_problems(
     remedy = f"train seeds one after the other, with -m seed={','.join(map(str, seeds))}"
     parts = {
         "task": (type(task), TASKS, "its environments are not known to draw by row"),
-        "algorithm": (type(algorithm_config), ALGORITHMS, "only variants of PPO are"),
+        "algorithm": (type(algorithm_config), ALGORITHMS, "only variants of PPO and A2C are"),
         "model": (type(model_config), MODELS, "only feedforward models are"),
         "critic_model": (type(critic_model_config), MODELS, "only feedforward models are"),
     }
@@ -54,6 +55,8 @@ def scope_problems(
         if cls not in known and not getattr(cls, SUPPORTED, False):
             name = cls.__name__.removesuffix("Config").removesuffix("Class")
             yield f"seed={list(seeds)}: {key} {name} is not supported ({why}); {remedy}"
+    if setting := getattr(algorithm_config, "needs_one_seed", None):
+        yield f"seed={list(seeds)}: {setting} is not supported; {remedy}"
     if has_method:
         yield f"seed={list(seeds)}: variants with a method are not supported; {remedy}"
     if config.sampling_device != config.train_device:

@@ -57,12 +57,13 @@ def test_the_term_reaches_the_policys_step(algorithm, continuous, tmp_path):
 
 def test_adaptive_weight_is_relative_to_the_recent_losses():
     callback = KaleidoscopeCallback.get_from_yaml(beta=0.5, window=2)
-    assert callback._beta("a", 3.0, -2.0) == pytest.approx(0.5 * 3 / 2)
-    assert callback._beta("a", -1.0, -2.0) == pytest.approx(0.5 * 1 / 2)
-    assert callback._beta("a", -7.0, -4.0) == pytest.approx(0.5 * 4 / 3)
-    assert callback._beta("b", 0.0, -2.0) == 0.5
+    one, other = callback.recent["a"], callback.recent["b"]
+    assert callback._beta(0.5, one, 3.0, -2.0) == pytest.approx(0.5 * 3 / 2)
+    assert callback._beta(0.5, one, -1.0, -2.0) == pytest.approx(0.5 * 1 / 2)
+    assert callback._beta(0.5, one, -7.0, -4.0) == pytest.approx(0.5 * 4 / 3)
+    assert callback._beta(0.5, other, 0.0, -2.0) == 0.5
     fixed = KaleidoscopeCallback.get_from_yaml(beta=0.5, beta_mode="fixed")
-    assert fixed._beta("a", 3.0, -2.0) == 0.5
+    assert fixed._beta(0.5, fixed.recent["a"], 3.0, -2.0) == 0.5
 
 
 def test_the_term_is_logged_and_kept_in_checkpoints(tmp_path):
@@ -98,7 +99,7 @@ def test_resets_come_at_their_interval_and_not_near_the_end(tmp_path, monkeypatc
 def test_no_interval_is_no_reset(tmp_path):
     run = run_with(tmp_path, reset_interval=None)
     run.run()
-    assert not run.callbacks[0]._is_time()
+    assert not run.callbacks[0]._is_time(None)
 
 
 # --- Errors

@@ -37,10 +37,12 @@ def test_vectorised_tasks_can(task):
 
 
 @pytest.mark.parametrize("algorithm", sorted(algorithm_config_registry))
-def test_algorithms_are_refused_by_name_unless_they_are_variants_of_ppo(algorithm, tmp_path):
+def test_algorithms_are_refused_by_name_unless_they_are_on_policy_actor_critics(
+    algorithm, tmp_path
+):
     continuous = "experiment.prefer_continuous_actions=False"
     words = [f"algorithm={algorithm}", "task=vmas/navigation", continuous]
-    if algorithm in ("ippo", "mappo", "ippo_paper", "mappo_paper"):
+    if algorithm in ("ippo", "mappo", "ippo_paper", "mappo_paper", "ia2c", "maa2c"):
         assert len(planned(tmp_path, *words)) == 2
         return
     with pytest.raises(ValueError, match=rf"seed=\[0, 1\]: algorithm \w+ .*{REMEDY}"):
@@ -51,6 +53,7 @@ def test_algorithms_are_refused_by_name_unless_they_are_variants_of_ppo(algorith
     ("words", "message"),
     [
         (["variant=fups_gru"], r"model FupsGru is not supported .*feedforward"),
+        (["algorithm=ippo_paper", "algorithm.value_norm=True"], r"algorithm\.value_norm=True"),
         (["variant=dico"], "variants with a method are not supported"),
         (["variant=kaleidoscope"], "model Kaleidoscope is not supported"),
         (["model=layers/lorasa", "label=lorasa"], "model Lorasa is not supported"),
