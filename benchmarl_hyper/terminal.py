@@ -39,7 +39,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 # Commands that need neither torch nor BenchMARL, whose imports take seconds
 READERS = ("report", "status", "tasks", "doctor")
 # Commands that need neither for their --help
-HELPERS = ("export", "observations", "replay")
+HELPERS = ("advise", "export", "observations", "replay")
 DOOR = "benchmarl-hyper"  # the console script
 
 

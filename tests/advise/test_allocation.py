@@ -26,7 +26,7 @@ def test_nobody_goes_on_when_all_is_decided():
 
 
 def test_what_no_budget_decides_is_given_up():
-    assert needed(found(0.947), horizon=20) == ["best", "between"]
+    assert needed(found(0.947), horizon=60) == ["best", "between"]
     assert needed(found(0.947), horizon=7) == []
     noisy = verdict({"a": 0.95 + 20 * WAVE, "b": 1 - 20 * WAVE[::-1]}, [6], floor=0.0)
     assert needed(noisy, horizon=1000) == ["a", "b"]
