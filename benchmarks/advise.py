@@ -1,8 +1,8 @@
 """How often ``advise`` is wrong and undecided, on seeds drawn from recorded runs.
 
-``python benchmarks/advise.py`` prints the tables of docs/how-to/advise.md (about 5 minutes on one
-core). ``python benchmarks/advise.py chosen`` prints them for the tasks on which the settings of the
-method were chosen. Nothing is trained.
+``python benchmarks/advise.py`` prints the tables of docs/how-to/advise.md (25 minutes on a core that
+was shared by four processes). ``python benchmarks/advise.py chosen`` prints them for the tasks on which the
+settings of the method were chosen. Nothing is trained.
 
 A problem is four variants on a task of ``results/*.tar.xz`` with five or ten seeds each. Seeds are
 drawn from them with replacement, for all four variants together, so that what a seed does to all

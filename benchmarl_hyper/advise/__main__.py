@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-HELP = """usage: benchmarl-hyper advise task=TASK algorithm=ALGORITHM minutes=20 [KEY=VALUE ...]
+if TYPE_CHECKING:
+    from benchmarl_hyper.advise.request import Request
+
+HELP = """usage: python -m benchmarl_hyper.advise task=TASK algorithm=ALGORITHM minutes=20 [KEY=VALUE]
 
 How much should the agents of a task share? Trains candidates in rounds of seeds, stops those that
 are decided, and says which are worse than the best, which are as good, and which are undecided.
@@ -19,7 +22,7 @@ are decided, and says which are worse than the best, which are as good, and whic
                    and the best candidate
   jobs=2           the number of processes at a time
   --config-dir DIR, and all other KEY=VALUE
-                   as for benchmarl-hyper run, for example experiment.lr=0.001 name=mine
+                   as for benchmarl_hyper.run, for example experiment.lr=0.001 name=mine
 
 Without experiment.max_n_frames, runs are as long as the budget allows for 6 seeds of each
 candidate. The same command goes on where it was stopped; with a larger budget, it continues."""
@@ -30,11 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Args:
         arguments: the words of the command line; None for those of this process.
+
+    Raises:
+        SystemExit: if the request cannot work, or if it is interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or {"-h", "--help"} & {*words}:
         print(HELP)
-        return
+        raise SystemExit(0)
     from benchmarl_hyper.advise.request import parsed
 
     try:
@@ -51,7 +57,7 @@ def _interrupted(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _advise(request) -> None:  # type: ignore[no-untyped-def]
+def _advise(request: Request) -> None:
     # After the words were understood, since torch takes seconds
     from benchmarl_hyper.advise.answer import HEADER, remarks, rows, sentence
     from benchmarl_hyper.advise.progress import Progress

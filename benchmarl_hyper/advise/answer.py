@@ -104,7 +104,7 @@ def rows(found: Verdict, outcomes: Mapping[str, Outcome]) -> list[list[str]]:
 
 def _decided(found: Verdict, i: int) -> str:
     if i == found.best and found.decisions[i] is Decision.EQUAL:
-        return "best, or as good"
+        return "highest"
     return found.decisions[i].value
 
 
