@@ -1,8 +1,9 @@
 """How often ``advise`` is wrong and undecided, on seeds drawn from recorded runs.
 
-``python benchmarks/advise.py`` prints the tables of docs/how-to/advise.md (25 minutes on a core that
-was shared by four processes). ``python benchmarks/advise.py chosen`` prints them for the tasks on which the
-settings of the method were chosen. Nothing is trained.
+``python benchmarks/advise.py`` prints the tables of docs/how-to/advise.md (25 minutes, on a core
+that four processes shared). ``--tasks chosen`` is for the tasks on which the settings of the
+method were chosen, and ``--tasks games/specialisation_4 --noise 0.1`` for one task. Nothing is
+trained.
 
 A problem is four variants on a task of ``results/*.tar.xz`` with five or ten seeds each. Seeds are
 drawn from them with replacement, for all four variants together, so that what a seed does to all
@@ -13,7 +14,7 @@ means, variances and correlations (a smoothed bootstrap: Silverman and Young 198
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -147,12 +148,12 @@ DESIGNS = {
 }
 
 
-def study(problem: Problem, draws: int = DRAWS) -> dict[str, np.ndarray]:
+def study(problem: Problem, draws: int = DRAWS, noise: float = NOISE) -> dict[str, np.ndarray]:
     """Return mean rates ``[budgets, 4]`` by design."""
     generator, is_worse = default_rng(0), problem.is_worse()
     sums = {name: np.zeros((len(BUDGETS), 4)) for name in DESIGNS}
     for _ in range(draws):
-        scores = problem.draw(2 * BUDGETS[-1], generator)
+        scores = problem.draw(2 * BUDGETS[-1], generator, noise)
         for name, design in DESIGNS.items():
             for row, budget in zip(sums[name], BUDGETS, strict=True):
                 runs = budget * scores.shape[1]
@@ -173,11 +174,16 @@ def runs_at_equal_power(studied: np.ndarray, other: np.ndarray) -> list[float]:
 
 def main() -> None:
     """Print the tables."""
-    chosen = sys.argv[1:] == ["chosen"]
-    tasks = sorted({problem.task for problem in every}) if (every := list(problems())) else []
-    half = set(tasks[::2] if chosen else tasks[1::2])
-    kept = [problem for problem in every if problem.task in half]
-    studied = [study(problem) for problem in kept]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tasks", default="reported")
+    parser.add_argument("--noise", type=float, default=NOISE)
+    options = parser.parse_args()
+    every = list(problems())
+    tasks = sorted({problem.task for problem in every})
+    halves = {"chosen": tasks[::2], "reported": tasks[1::2]}
+    wanted = halves.get(options.tasks, [options.tasks])
+    kept = [problem for problem in every if problem.task in wanted]
+    studied = [study(problem, noise=options.noise) for problem in kept]
     for title in (*SETS, "all"):
         mine = [s for p, s in zip(kept, studied, strict=True) if title in ("all", p.candidates)]
         means = {name: np.mean([one[name] for one in mine], axis=0) for name in DESIGNS}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from benchmarl_hyper.advise.request import Request
 
-HELP = """usage: python -m benchmarl_hyper.advise task=TASK algorithm=ALGORITHM minutes=20 [KEY=VALUE]
+HELP = """usage: python -m benchmarl_hyper.advise task=TASK algorithm=ALGORITHM minutes=20 [...]
 
 How much should the agents of a task share? Trains candidates in rounds of seeds, stops those that
 are decided, and says which are worse than the best, which are as good, and which are undecided.

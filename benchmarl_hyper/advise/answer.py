@@ -122,8 +122,8 @@ def remarks(
     yield (
         f"A difference of {number(found.margin)} or less does not matter here: it is the margin, a "
         f"share of the range between random play ({number(random_play)}) and the best return. "
-        f'"Worse" means by more than that, "as good" by less. All decisions together are wrong '
-        f"with a probability of 5% at most."
+        f'"Worse" means by more than that, "as good" by less. If differences between seeds are '
+        f"normal, all decisions together are wrong with a probability of 5% at most."
     )
     best = found.names[found.best]
     if math.isfinite(outcomes[best].snd):

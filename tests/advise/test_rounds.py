@@ -55,7 +55,9 @@ def test_a_folder_with_other_runs_is_refused(nops, monkeypatch):
         raise FolderError("x holds a run with other settings:\n  python ...")
 
     monkeypatch.setattr(candidates, "refuse_other_settings", refuse)
-    with pytest.raises(ValueError, match="other settings. Choose another folder .* name=advise_2"):
+    with pytest.raises(
+        ValueError, match=r"other settings\. Choose another folder .* name=advise_2"
+    ):
         refuse_other_runs([nops])
 
 
