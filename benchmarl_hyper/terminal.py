@@ -78,7 +78,7 @@ class UpdatingLine:
 # Commands that need neither torch nor BenchMARL, whose imports take seconds
 READERS = ("report", "status", "tasks", "doctor")
 # Commands that need neither for their --help
-HELPERS = ("export", "observations", "replay")
+HELPERS = ("advise", "export", "observations", "replay")
 DOOR = "benchmarl-hyper"  # the console script
 
 

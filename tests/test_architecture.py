@@ -13,6 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROWS = [
     {"__init__"},
     {"cli"},
+    {"advise"},
     {"run", "benchmark", "status", "observations"},
     {"replay"},
     {"registry"},

@@ -10,6 +10,7 @@ from benchmarl_hyper.terminal import nearest
 # Each command's module, and what it does
 COMMANDS = {
     "run": ("run", "train one run, or many with -m; BenchMARL's command line and variant=NAME"),
+    "advise": ("advise", "how much the agents of a task should share, within a budget"),
     "status": ("status", "how far a sweep is"),
     "report": ("report", "compare finished runs in one HTML file"),
     "export": ("export", "every agent's own network from a checkpoint"),

@@ -88,6 +88,7 @@ def write_results(
     folders: Sequence[Path],
     out: Path | None = None,
     options: Options | None = None,
+    first: Sequence[Section] = (),
 ) -> Path:
     """Write the report of runs that were read.
 
@@ -96,6 +97,7 @@ def write_results(
         folders: where they were read from.
         out: the folder to write; None for ``report`` in the first of ``folders``.
         options: what the report shows; None for the defaults.
+        first: sections to show before those of the report.
 
     Returns:
         The path of the HTML file.
@@ -113,6 +115,7 @@ def write_results(
     found = differences(results.runs)
     command = _command(folders, out, options)
     sections = [
+        *first,
         curves_section(groups, looks),
         scores_section(groups, looks, sum(one.whole for one in results.dropped)),
         paired,

@@ -45,7 +45,7 @@ def planned_jobs(config: DictConfig) -> list[Job] | None:
     if len(groups) > 20:
         print(f"checking {sum(map(len, groups.values()))} runs before the first one starts")
     composed = ((loader.load_sweep_config(config, list(key)), groups[key]) for key in groups)
-    return [one for cfg, seeds in composed for one in _jobs(cfg, seeds)]
+    return [one for cfg, seeds in composed for one in composed_jobs(cfg, seeds)]
 
 
 def _overrides(config: DictConfig, loader: Any) -> list[list[str]]:
@@ -74,8 +74,8 @@ def _without_seeds(jobs: Sequence[Sequence[str]]) -> dict[tuple[str, ...], Seeds
     return groups
 
 
-def _jobs(composed: DictConfig, seeds: Seeds) -> Iterator[Job]:
-    """Yield the jobs that differ in their seed alone."""
+def composed_jobs(composed: DictConfig, seeds: Seeds) -> Iterator[Job]:
+    """Yield the jobs of a composed configuration that differ in their seed alone."""
     sweep, choices = composed.hydra.sweep, composed.hydra.runtime.choices
     cfg = composed.copy()
     with open_dict(cfg):
