@@ -11,6 +11,7 @@ command again skips finished runs and continues interrupted ones.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,10 +30,11 @@ from benchmarl_hyper.diagnostics.callbacks import callbacks_named
 from benchmarl_hyper.registry import method_callbacks
 from benchmarl_hyper.running.checks.command_line import prepare
 from benchmarl_hyper.running.experiment import ResumableExperiment
-from benchmarl_hyper.running.job import jobs, with_sharing_flags
+from benchmarl_hyper.running.job import Job, jobs, with_sharing_flags
 from benchmarl_hyper.running.parts import model_from, task_from
 from benchmarl_hyper.running.planning import refuse_other_settings
 from benchmarl_hyper.running.plugins import import_plugins
+from benchmarl_hyper.running.records import read_record
 from benchmarl_hyper.running.redaction import redacted
 from benchmarl_hyper.running.seeds_at_once.environments import SharedEnvironments
 from benchmarl_hyper.running.seeds_at_once.member import SeedExperiment
@@ -109,8 +111,18 @@ def main(cfg: DictConfig) -> None:
         # The sweep counts what is missing
         print(redacted(f"failed: {' '.join(overrides)}: {error!r}"))
         return
+    if alone:
+        print("\n".join(map(_outcome, work)))
     if alone and not done:
         raise SystemExit(1)
+
+
+def _outcome(job: Job) -> str:
+    """Return a line that says where a run is and what came out."""
+    record = read_record(job.path)
+    mean = record.get("return")
+    shown = "" if mean is None else f", return of the last evaluation {mean:.3g}"
+    return f"{os.path.relpath(job.path)}: {record.get('status')}{shown}"
 
 
 if __name__ == "__main__":

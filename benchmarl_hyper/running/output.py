@@ -15,10 +15,15 @@ from typing import TextIO
 from benchmarl_hyper.run_files import LOG
 from benchmarl_hyper.running.bars import run_bars
 
-# Warnings of other packages about which a user can do nothing, by the beginning of their message
-KNOWN = (
-    "No episode terminated this iteration",  # BenchMARL, whenever episodes are longer than a batch
-)
+# Warnings of other packages about which a user can do nothing: the beginning of the message, as a
+# regular expression, and the module that has it
+KNOWN = {
+    "No episode terminated this iteration": "benchmarl.experiment.logger",
+    "SyncDataCollector.* has been deprecated and will be removed in": "torchrl.collectors._base",
+    "Creating .* which inherits from WeightUpdaterBase": "torchrl.collectors.weight_update",
+    "The default behavior of TransformedEnv will change": "torchrl.envs.transforms.transforms",
+    "size_average and reduce args will be deprecated": "torch.nn._reduction",
+}
 
 
 class Log(io.TextIOBase):
