@@ -8,18 +8,20 @@ SMALL = [
     "variant=fups_id,hypermarl_mlp",
     "seed=0,1",
     "callbacks=all",
-    "experiment.max_n_frames=4800",
+    "task.max_steps=50",
+    "experiment.max_n_frames=3600",
     "experiment.on_policy_collected_frames_per_batch=600",
     "experiment.on_policy_n_envs_per_worker=12",
     "experiment.on_policy_minibatch_size=300",
+    "experiment.on_policy_n_minibatch_iters=2",
     "experiment.evaluation_interval=1200",
-    "experiment.evaluation_episodes=4",
+    "experiment.evaluation_episodes=2",
 ]
 SWEEP = ["-m", "benchmarl_hyper.run", "-m", *SMALL]
 FEW = ["seed=0", "variant=nops", "callbacks=[]", "experiment.max_n_frames=1200"]
 SHORT = [*SWEEP, *FEW]
 ALONE = ["-m", "benchmarl_hyper.run", SMALL[0], *SMALL[4:], *FEW]
-AT_ONCE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+AT_ONCE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "~hydra.callbacks.summary"]
 
 
 def finished(folder):
