@@ -42,7 +42,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 class UpdatingLine:
     """A line that a terminal shows in place, and that other outputs get now and then.
 
-    Other outputs, for example files, get a changed line after 5 seconds, and later after a tenth
+    Other outputs, for example files, get a changed line after 10 seconds, and later after a fifth
     of the time that has passed.
 
     Args:
@@ -62,7 +62,7 @@ class UpdatingLine:
             text = text[: shutil.get_terminal_size().columns - 1]
             self._write(f"\r{text.ljust(len(self.shown))}")
             self.shown = text
-        elif text != self.shown and now - self.told >= max(5, (now - self.began) / 10):
+        elif text != self.shown and now - self.told >= max(10, (now - self.began) / 5):
             self._write(f"{text}\n")
             self.shown, self.told = text, now
 

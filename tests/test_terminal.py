@@ -130,7 +130,7 @@ def test_a_terminal_shows_a_line_in_place(monkeypatch):
 
 def test_a_file_gets_a_changed_line_now_and_then(clock):
     line = UpdatingLine(Stream(False))
-    for seconds, text in [(1, "a"), (6, "b"), (7, "c"), (20, "b"), (200, "d"), (210, "e")]:
+    for seconds, text in [(1, "a"), (11, "b"), (12, "c"), (30, "b"), (200, "d"), (230, "e")]:
         clock[0] = 100 + seconds
         line.show(text)
     line.end("end")
