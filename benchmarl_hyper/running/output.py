@@ -18,6 +18,7 @@ from benchmarl_hyper.running.bars import run_bars
 # Warnings of other packages about which a user can do nothing, by the beginning of their message
 KNOWN = (
     "No episode terminated this iteration",  # BenchMARL, whenever episodes are longer than a batch
+    "SyncDataCollector has been deprecated",  # torchrl, about a name that BenchMARL uses
 )
 
 
@@ -71,9 +72,16 @@ def logged(folders: Sequence[Path], alone: bool) -> Iterator[None]:
         run_bars(error, shown=alone),
         contextlib.redirect_stdout(Log(folders, out if alone else None)),
         contextlib.redirect_stderr(Log(folders, error)),
-        warnings.catch_warnings(),
+        without_known_warnings(),
         _at_level(logging.getLogger("torchrl"), logging.WARNING),
     ):
+        yield
+
+
+@contextmanager
+def without_known_warnings() -> Iterator[None]:
+    """Ignore the warnings of other packages about which a user can do nothing."""
+    with warnings.catch_warnings():
         for message in KNOWN:
             warnings.filterwarnings("ignore", message=message)
         yield
