@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarl.benchmark import Benchmark
-from benchmarl.experiment import Experiment
+from benchmarl.experiment import Callback, Experiment
 from benchmarl.models.common import ModelConfig
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -23,6 +24,7 @@ from benchmarl_hyper.run_files import flat
 from benchmarl_hyper.running.absolute_metric import AbsoluteMetricCallback
 from benchmarl_hyper.running.checks.command_line import files_in_the_way
 from benchmarl_hyper.running.experiment import ResumableExperiment
+from benchmarl_hyper.running.output import logged
 from benchmarl_hyper.running.parts import model_from
 from benchmarl_hyper.running.recording import ResultsCallback
 from benchmarl_hyper.running.seeds_at_once.batch import SeedBatch
@@ -69,6 +71,8 @@ class VariantBenchmark(Benchmark):
         config_dir: a folder with your own variants, in ``variant/<name>.yaml``; None if there are
             none.
         together: whether to train the seeds of a setting at once, in one process.
+        callbacks: classes or functions without arguments that make the callbacks of each run, for
+            example ``[SndCallback]``.
 
     Raises:
         ValueError: if a variant is unknown (the message lists the known ones), if it sets
@@ -89,11 +93,13 @@ class VariantBenchmark(Benchmark):
         variants: Sequence[str],
         config_dir: str | Path | None = None,
         together: bool = False,
+        callbacks: Sequence[Callable[[], Callback]] = (),
     ):
         _refuse_twins("algorithm_configs", [_algorithm(config) for config in algorithm_configs])
         _refuse_twins("tasks", [f"{task.env_name()}/{task.name}".lower() for task in tasks])
         _refuse_twins("variants", variants)
         self.together = together and len(seeds) > 1
+        self.callbacks = callbacks
         self.variants = {name: load_variant(name, config_dir) for name in variants}
         super().__init__(
             algorithm_configs, model_config, tasks, seeds, experiment_config, critic_model_config
@@ -112,6 +118,28 @@ class VariantBenchmark(Benchmark):
         return (
             super().n_experiments * len(self.variants) // (len(self.seeds) if self.together else 1)
         )
+
+    def run_sequential(self, quiet: bool = False) -> None:
+        """Run all experiments, one after the other.
+
+        Args:
+            quiet: whether to print one line per experiment, for example in a notebook. What a run
+                prints then goes to ``log.txt`` in its folder; warnings still show, except known
+                ones that a user cannot act on.
+        """
+        if not quiet:
+            super().run_sequential()
+            return
+        experiments = self.get_experiments()
+        for number in range(1, self.n_experiments + 1):
+            began = time.monotonic()
+            with logged([], alone=False):
+                experiment = next(experiments)
+            runs = getattr(experiment, "runs", [experiment])
+            with logged([Path(run.folder_name) for run in runs], alone=False):
+                experiment.run()
+            seconds = time.monotonic() - began
+            print(f"{number} of {self.n_experiments} done: {_what(runs)}, {seconds:.0f} s")
 
     def get_experiments(self) -> Iterator[Experiment | SeedBatch]:
         """Yield what there is to run, one at a time.
@@ -156,6 +184,7 @@ class VariantBenchmark(Benchmark):
                 ResultsCallback(f"{_algorithm(algorithm)}_{name}"),
                 AbsoluteMetricCallback(),
                 *method_callbacks(self.variants[name].method),
+                *(make() for make in self.callbacks),
             ],
         )
 
@@ -168,6 +197,13 @@ class VariantBenchmark(Benchmark):
             "model_config": taking_over(variant.model, self.model_config),
             "critic_model_config": taking_over(variant.critic_model, self.critic_model_config),
         }
+
+
+def _what(runs: Sequence[Experiment]) -> str:
+    (label,) = (c.label for c in runs[0].callbacks if isinstance(c, ResultsCallback))
+    seeds = ", ".join(str(run.seed) for run in runs)
+    where = f"{runs[0].environment_name}/{runs[0].task_name}"
+    return f"{label} on {where}, {'seeds' if len(runs) > 1 else 'seed'} {seeds}"
 
 
 def _algorithm(config: Any) -> str:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from benchmarl_hyper import (
     KaleidoscopeCallback,
     LorasaCallback,
     SepsCallback,
+    SndCallback,
     VariantBenchmark,
 )
 from benchmarl_hyper.benchmark import load_variant, taking_over
@@ -211,3 +213,21 @@ def test_results_that_would_share_a_label_are_refused_before_anything_runs(
         VariantBenchmark(
             algorithms, MLP, tasks, {0}, experiment_config(tmp_path), variants=arguments["variants"]
         )
+
+
+def test_a_quiet_benchmark_prints_a_line_per_run_and_measures_with_callbacks(tmp_path, capfd):
+    suite = benchmark(tmp_path, ["nops"], callbacks=[SndCallback])
+    capfd.readouterr()
+    suite.run_sequential(quiet=True)
+    out, err = capfd.readouterr()
+    assert re.fullmatch(r"1 of 1 done: ippo_nops on vmas/navigation, seed 0, \d+ s\n", out)
+    assert err == ""
+    (lines,) = tmp_path.rglob("diagnostics.jsonl")
+    assert '"name": "snd", "value"' in lines.read_text(encoding="utf-8")
+
+
+def test_a_quiet_benchmark_names_the_seeds_that_are_trained_at_once(tmp_path, capsys):
+    suite = benchmark(tmp_path, ["nops"], seeds={2, 1}, together=True, callbacks=[SndCallback])
+    suite.run_sequential(quiet=True)
+    assert "1 of 1 done: ippo_nops on vmas/navigation, seeds 1, 2, " in capsys.readouterr().out
+    assert len([*tmp_path.rglob("diagnostics.jsonl")]) == 2

@@ -6,8 +6,13 @@ from importlib import import_module
 from typing import Any
 
 # Loaded when they are asked for, since matplotlib and scipy take a second
-MODULES = {"SummaryCallback": "callback", "summary": "sections.summary", "write": "page"}
-__all__ = ["SummaryCallback", "summary", "write"]  # noqa: F822
+MODULES = {
+    "SummaryCallback": "callback",
+    "in_words": "sections.summary",
+    "summary": "sections.summary",
+    "write": "page",
+}
+__all__ = ["SummaryCallback", "in_words", "summary", "write"]  # noqa: F822
 
 
 def __getattr__(name: str) -> Any:

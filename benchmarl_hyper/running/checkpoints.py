@@ -16,6 +16,7 @@ from benchmarl.experiment import Experiment
 from torch import Tensor
 
 from benchmarl_hyper.running.environment_state import load_evaluation_state
+from benchmarl_hyper.running.output import without_known_warnings
 from benchmarl_hyper.running.saved_settings import settings_of
 from benchmarl_hyper.running.trust import TRUST
 
@@ -42,14 +43,15 @@ def reopened(checkpoint: Path, trust: bool = False) -> Iterator[Experiment]:
     settings = settings_of(checkpoint, trust)
     losses = losses_of(checkpoint, trust)
     with TemporaryDirectory() as folder:
-        experiment = Experiment(
-            task=settings.task,
-            algorithm_config=settings.algorithm_config,
-            model_config=settings.model_config,
-            critic_model_config=settings.critic_model_config,
-            seed=settings.seed,
-            config=replace(settings.config, save_folder=folder, **_QUIET),
-        )
+        with without_known_warnings():
+            experiment = Experiment(
+                task=settings.task,
+                algorithm_config=settings.algorithm_config,
+                model_config=settings.model_config,
+                critic_model_config=settings.critic_model_config,
+                seed=settings.seed,
+                config=replace(settings.config, save_folder=folder, **_QUIET),
+            )
         try:
             _load(experiment, losses, checkpoint)
             load_evaluation_state(experiment, loaded(checkpoint, trust))

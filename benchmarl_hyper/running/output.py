@@ -76,9 +76,16 @@ def logged(folders: Sequence[Path], alone: bool) -> Iterator[None]:
         run_bars(error, shown=alone),
         contextlib.redirect_stdout(Log(folders, out if alone else None)),
         contextlib.redirect_stderr(Log(folders, error)),
-        warnings.catch_warnings(),
+        without_known_warnings(),
         _at_level(logging.getLogger("torchrl"), logging.WARNING),
     ):
+        yield
+
+
+@contextmanager
+def without_known_warnings() -> Iterator[None]:
+    """Ignore the warnings of other packages about which a user can do nothing."""
+    with warnings.catch_warnings():
         for message in KNOWN:
             warnings.filterwarnings("ignore", message=message)
         yield

@@ -164,6 +164,16 @@ def test_summary_has_a_line_per_task_and_label(tmp_path):
     assert lines[-1].startswith(f"Dropped {failed}/run.json: status is 'failed'")
 
 
+def test_how_labels_stand_in_words(tmp_path):
+    for seed in range(3):
+        own_run(tmp_path, "nops", seed, returns=[[2.0 + seed / 100]] * 2)
+        own_run(tmp_path, "fups", seed, returns=[[1.0 + seed / 100]] * 2)
+    assert report.in_words([tmp_path]) == (
+        "On vmas/navigation, ippo_nops has the highest mean final return, 2.010. "
+        "95% intervals below its interval: ippo_fups."
+    )
+
+
 def test_summary_has_no_absolute_column_where_nothing_was_re_evaluated(tmp_path):
     own_run(tmp_path)
     assert "absolute" not in report.summary([tmp_path])

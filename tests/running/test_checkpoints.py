@@ -1,4 +1,5 @@
 import shutil
+import warnings
 
 import pytest
 import torch
@@ -69,3 +70,11 @@ def test_what_is_not_there_or_no_checkpoint(run, tmp_path):
     torch.save({"weights": torch.zeros(1)}, alone)
     with pytest.raises(ValueError, match="is not a checkpoint of a BenchMARL experiment"):
         open_it(alone)
+
+
+def test_reopening_gives_no_warning_that_a_user_cannot_act_on(run):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        with reopened(checkpoint_in(run.folder_name), trust=True):
+            pass
+    assert not [str(one.message) for one in found if "SyncDataCollector" in str(one.message)]

@@ -40,6 +40,18 @@ def summary(folders: Sequence[Path]) -> str:
     return summary_of(read(folders))
 
 
+def in_words(folders: Sequence[Path]) -> str:
+    """Return how labels stand, with a sentence per task, for a terminal or a notebook.
+
+    Args:
+        folders: run folders, folders of sweeps, folders above them, or archives of such folders.
+
+    Raises:
+        ValueError: if ``results.read`` refuses the folders.
+    """
+    return "\n".join(sentences(read(folders)))
+
+
 def summary_of(results: Results) -> str:
     """Return the table of results that were read."""
     groups = grouped(results.runs)
