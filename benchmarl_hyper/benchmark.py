@@ -31,6 +31,7 @@ from benchmarl_hyper.running.seeds_at_once.batch import SeedBatch
 from benchmarl_hyper.running.seeds_at_once.environments import SharedEnvironments
 from benchmarl_hyper.running.seeds_at_once.member import SeedExperiment
 from benchmarl_hyper.running.seeds_at_once.scope import scope_problems
+from benchmarl_hyper.terminal import nearest
 
 
 class Variant(NamedTuple):
@@ -233,8 +234,10 @@ def load_variant(name: str, config_dir: str | Path | None = None) -> Variant:
     try:
         cfg, plain = (_composed(variant, config_dir) for variant in (name, "fups"))
     except MissingConfigException as error:
-        known = ", ".join(error.options or [])
-        raise ValueError(f"unknown variant '{name}'; the known ones are {known}") from error
+        known = error.options or []
+        raise ValueError(
+            f"unknown variant '{name}'{nearest(name, known)}; the known ones are {', '.join(known)}"
+        ) from error
     for section in ("experiment", "algorithm", "task"):
         usual = flat(plain[section])
         if changed := [k for k, value in flat(cfg[section]).items() if usual.get(k) != value]:

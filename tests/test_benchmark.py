@@ -191,7 +191,10 @@ def test_variants_that_set_more_are_refused(tmp_path):
 
 
 def test_unknown_variants_are_refused_before_anything_runs(tmp_path):
-    with pytest.raises(ValueError, match="unknown variant 'nosp'; the known ones are cash, dico, fups"):
+    with pytest.raises(
+        ValueError,
+        match="unknown variant 'nosp'; did you mean 'nops'; the known ones are cash, dico, fups",
+    ):
         benchmark(tmp_path, ["nosp"])
 
 

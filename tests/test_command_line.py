@@ -144,7 +144,7 @@ def test_an_unknown_model_name_is_answered_with_the_known_ones(tmp_path):
         *("-m", "benchmarl_hyper.run", "--config-dir", tmp_path, *TINY_RUN, *models("mine")),
         cwd=tmp_path,
     )[1]
-    assert "unknown model 'nosp'; the known ones are" in output
+    assert "unknown model 'nosp'; did you mean 'nops'; the known ones are" in output
     assert not list(tmp_path.rglob("config.pkl"))
 
 

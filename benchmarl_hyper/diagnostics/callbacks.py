@@ -19,6 +19,7 @@ from benchmarl_hyper.diagnostics.step_sizes import StepSizesCallback
 from benchmarl_hyper.measures.diversity import snd
 from benchmarl_hyper.measures.gradients import cosine_similarities
 from benchmarl_hyper.running.recording import log_scalars, record_matrix
+from benchmarl_hyper.terminal import nearest
 from benchmarl_hyper.weights.embedding import AgentEmbedding
 
 
@@ -229,8 +230,9 @@ def callbacks_named(
     """
     chosen = list(CALLBACKS) if names == "all" else names
     if unknown := set(chosen) - CALLBACKS.keys():
+        near = "".join(nearest(name, CALLBACKS) for name in sorted(unknown)[:1])
         raise ValueError(
-            f"unknown callback {', '.join(sorted(unknown))}; the known ones are "
+            f"unknown callback {', '.join(sorted(unknown))}{near}; the known ones are "
             f"{', '.join(CALLBACKS)}, and callbacks=all for all of them"
         )
     settings: dict[str, dict[str, Any]] = {"snd": {"observations": snd_observations}}

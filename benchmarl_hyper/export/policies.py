@@ -27,6 +27,7 @@ from benchmarl_hyper.export.formats import WRITERS
 from benchmarl_hyper.export.packages import missing_packages
 from benchmarl_hyper.running.checkpoints import loaded, reopened
 from benchmarl_hyper.running.experiment_parts import policy_model, policy_name, refresh_collector
+from benchmarl_hyper.terminal import nearest
 
 MEANING = {
     "param": "the action before its rule",
@@ -197,7 +198,10 @@ def _checked(formats: Sequence[str] | None) -> list[str]:
         return [name for name in WRITERS if not missing_packages(name)]
     for name in formats:
         if name not in WRITERS:
-            raise ValueError(f"unknown format '{name}'; the known ones are {', '.join(WRITERS)}")
+            raise ValueError(
+                f"unknown format '{name}'{nearest(name, WRITERS)}; the known ones are "
+                f"{', '.join(WRITERS)}"
+            )
         if missing := missing_packages(name):
             raise ValueError(
                 f"format '{name}' needs {' and '.join(missing)}; run: pip install "

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmarl_hyper.conf_files import explained, yaml_type
+from benchmarl_hyper.terminal import nearest
 
 OWN = "For one of your own, name the module that registers it: plugins=[my_project.tasks]"
 # The packages of BenchMARL's families of tasks, and what to install.
@@ -47,9 +48,10 @@ def model_from(part: DictConfig, key: str) -> ModelConfig:
         return _sequence_from(part, key)
     name = part.get("name")
     if name not in model_config_registry:
+        near = nearest(str(name), model_config_registry)
         raise ValueError(
-            f"{key}.name={name}: unknown model '{name}'; the known ones are "
-            f"{', '.join(sorted(model_config_registry))}. {OWN}"
+            f"{key}.name={name}: unknown model '{name}'{near}; "
+            f"the known ones are {', '.join(sorted(model_config_registry))}. {OWN}"
         )
     config = model_config_registry[name]
     own = getattr(config, "from_values", None)

@@ -275,7 +275,9 @@ def test_every_format_has_its_packages():
 
 def test_formats_are_checked(run, tmp_path, monkeypatch):
     checkpoint = checkpoint_in(run.folder_name)
-    with pytest.raises(ValueError, match="unknown format 'onyx'; the known ones are pt2, saf"):
+    with pytest.raises(
+        ValueError, match="unknown format 'onyx'; did you mean 'onnx'; the known ones are pt2, saf"
+    ):
         export(checkpoint, tmp_path / "out", ["onyx"])
     monkeypatch.setattr(packages, "find_spec", lambda package: None)
     with pytest.raises(

@@ -50,7 +50,7 @@ def test_values_get_their_types_without_a_schema():
         ({"layer_class": "torch.nn.Lin"}, r"model \(mlp\): layer_class=torch.nn.Lin: "),
         (
             {"name": "mpl"},
-            "model.name=mpl: unknown model 'mpl'; the known ones are .*mlp.*plugins=",
+            "model.name=mpl: unknown model 'mpl'; did you mean 'mlp'; the known .*plugins=",
         ),
     ],
 )

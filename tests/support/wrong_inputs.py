@@ -177,7 +177,10 @@ ON_POLICY = [
     ("name='a*'", r"name='a\*' cannot name a folder; use 1 to 120 letters"),
     # What is measured
     ("callbacks=snd", r"callbacks=snd: must be a list, for example callbacks=\[snd\], or all"),
-    ("callbacks=[sdn]", "unknown callback sdn; the known ones are snd, gradients, embeddings"),
+    (
+        "callbacks=[sdn]",
+        "unknown callback sdn; did you mean 'snd'; the known ones are snd, gradients, embeddings",
+    ),
     ("callbacks=[snd,all]", "unknown callback all; the known ones are snd.*callbacks=all"),
     ("callbacks=null", r"callbacks=null: must be a list, for example callbacks=\[snd\], or all"),
     ("callbacks=3", r"callbacks=3: must be a list, for example callbacks=\[snd\]"),
@@ -202,7 +205,10 @@ ON_POLICY = [
     ),
     ("model.activation_class=Tanh", "activation_class=Tanh: .*name a class, such as torch.nn.Tanh"),
     ("model.activation_class=torch.relu", "torch.relu is no class; name a class, such"),
-    ("model.name=hypermarl_mpl", "unknown model 'hypermarl_mpl'; the known ones are .*plugins="),
+    (
+        "model.name=hypermarl_mpl",
+        "unknown model 'hypermarl_mpl'; did you mean 'hypermarl_mlp'; the known .*plugins=",
+    ),
     ("critic_model.num_cells=[]x", "critic_model.num_cells|num_cells=..x"),
     ("critic_model.embedding_dim=-4", r"critic_model \(hypermarl_mlp\): embedding_dim must be"),
     # The task
