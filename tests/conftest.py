@@ -10,7 +10,7 @@ from torchrl.envs.libs.vmas import VmasEnv
 
 torch.set_num_threads(1)
 
-# Hydra and BenchMARL parse a dozen files per configuration, ten times as fast with libyaml
+# Composing a configuration takes 0.24 s with libyaml and 0.34 s without
 yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # What JAX has compiled is used again, in other tests and processes
@@ -22,6 +22,11 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 if missing("vmas"):  # most tests make an environment of VMAS, in a helper or in BenchMARL
     VmasEnv.__init__ = lambda *_, **__: skip_without("vmas")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest test begins first, or it could run alone at the end."""
+    items.sort(key=lambda item: item.name != "test_commands_work_in_their_order")
 
 
 @pytest.fixture(autouse=True)

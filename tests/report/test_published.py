@@ -34,12 +34,13 @@ def test_every_published_table_is_what_the_report_makes_of_the_recorded_runs(res
 def test_a_table_that_says_something_else_is_written_anew(results, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(
-        "a\n<!-- returns of games.tar.xz -->\n| nops | 21 |\n<!-- end -->\nb\n", encoding="utf-8"
+        "a\n<!-- returns of dispersion.tar.xz -->\n| nops | 21 |\n<!-- end -->\nb\n",
+        encoding="utf-8",
     )
     text = filled(page, tmp_path / "out", results)
     assert "| nops | 21 |" not in text
-    assert re.search(r"\| ippo_nops \| .*\d", text)
-    assert "`python -m benchmarl_hyper.report results/games.tar.xz`" in text
+    assert re.search(r"\| ippo_paper_nops \| .*\d", text)
+    assert "`python -m benchmarl_hyper.report results/dispersion.tar.xz`" in text
     page.write_text(text, encoding="utf-8")
     assert filled(page, tmp_path / "out", results) == text
 

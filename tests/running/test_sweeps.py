@@ -55,13 +55,16 @@ def test_a_run_with_other_settings_is_answered_with_a_command_that_works(tmp_pat
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path):
     log = tmp_path / "log"
     process = started(*ALONE, "experiment.max_n_frames=1200000", cwd=tmp_path, output=log)
-    for _ in range(3000):
-        if list(tmp_path.rglob("checkpoint_*.pt")):
-            break
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)
-    process.join(60)
-    assert process.exitcode == 130
+    try:
+        for _ in range(3000):
+            if list(tmp_path.rglob("checkpoint_*.pt")):
+                break
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        process.join(60)
+        assert process.exitcode == 130
+    finally:
+        process.kill()
     said = log.read_text(encoding="utf-8")
     assert (
         "\nInterrupted. What is finished is kept, and so is the last checkpoint of each run.\n"
