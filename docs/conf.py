@@ -37,6 +37,8 @@ python_maximum_signature_line_length = 80
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"
+nb_merge_streams = True
+nb_render_markdown_format = "myst"  # with tables
 
 html_theme = "furo"
 html_title = "benchmarl_hyper"

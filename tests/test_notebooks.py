@@ -77,6 +77,7 @@ def test_they_run(path, tmp_path, monkeypatch):
     notebook = read(path)
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         cell.outputs = []
+        cell.source = cell.source.replace("n_agents=2,", "n_agents=2, max_steps=10,")
     resources = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=600, resources=resources).execute()
     check(notebook, path.stem)
