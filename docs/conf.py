@@ -1,10 +1,18 @@
 """The site: ``sphinx-build -W -b html docs OUT``, which needs no network."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+# Sphinx reads only what is in its own folder, so the notebooks are copied there
+shutil.rmtree(HERE / "notebooks", ignore_errors=True)
+(HERE / "notebooks").mkdir()
+for source in sorted((HERE.parent / "notebooks").glob("*.ipynb")):
+    shutil.copy2(source, HERE / "notebooks")
 
 project = "benchmarl_hyper"
 author = copyright = "The benchmarl_hyper authors"
@@ -29,6 +37,8 @@ python_maximum_signature_line_length = 80
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"
+nb_merge_streams = True
+nb_render_markdown_format = "myst"  # with tables
 
 html_theme = "furo"
 html_title = "benchmarl_hyper"
