@@ -15,10 +15,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "results" / "comparison.md"]
 PAGES += sorted({*(ROOT / "docs").rglob("*.md")} - {*PAGES})
 BLOCK = re.compile(r"```bash\n(.+?)```", re.DOTALL)
-# What a command takes; scripts with tests of their own; and all but one command with SMAX, whose
-# compilation takes half a minute each time
+# What a command takes; scripts and commands with tests of their own; and all but one command with
+# SMAX, whose compilation takes half a minute each time
 ELSEWHERE = re.compile(
-    r"\[[A-Z-]|^python benchmarks/|^(?!.*suite=smax_small name=smax callbacks).*smax"
+    r"\[[A-Z-]|^python benchmarks/|hyper.advise|^(?!.*suite=smax_small name=smax callbacks).*smax"
 )
 EXTRAS = {
     "smax": "smax",
