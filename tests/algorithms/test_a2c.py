@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from benchmarl.environments import VmasTask
-from support.benchmarl_requests import ALL_MODELS, config_of
+from support.benchmarl_requests import ALL_MODELS, all_trained, config_of
 from support.experiments import TASKS, algorithm_config, check_training, experiment
 from support.happo_runs import equal, tensors
 from support.resuming import assert_same, final_state, interrupted_and_resumed, resumable
@@ -110,7 +110,7 @@ def test_trains_on(task, name, tmp_path):
 def test_every_variant_is_policy_and_critic(model, tmp_path):
     critic = config_of("nops") if model == "dico" else None  # which writes actions alone
     config = algorithm_config(NAMES[len(model) % 2], optimizer="rmsprop")
-    check_training(experiment(tmp_path, model, config, critic_model=critic))
+    check_training(experiment(tmp_path, all_trained(model), config, critic_model=critic))
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", pytest.param("adam", marks=pytest.mark.slow)])

@@ -20,6 +20,10 @@ SCENARIOS = sorted(
 )
 
 
+# The paper's tasks with the settings of other papers
+OTHERS = ("bps_a2c/", "mamujoco_td3/")
+
+
 def composed(*overrides):
     with initialize_config_dir(str(CONF), version_base=None):
         return compose("run", list(overrides), return_hydra_config=True)
@@ -56,7 +60,7 @@ def test_the_jobs_of_a_suite_fit_together(suite):
 @pytest.mark.slow
 def test_a_scenario_is_a_task_with_its_settings():
     jobs = {job.choices["scenario"]: job for job in planned("paper")}
-    assert sorted(jobs) == SCENARIOS
+    assert sorted(jobs) == [s for s in SCENARIOS if not s.startswith(OTHERS)]
     for scenario, job in jobs.items():
         assert scenario.rpartition("/")[2] in job.labels["task"]
 
@@ -70,7 +74,8 @@ def test_a_suite_sweeps_known_scenarios(suite):
 def test_all_tasks_of_the_paper_are_in_its_suite():
     found = {job.labels["task"] for job in planned("paper")}
     ours = {"games", "hypervmas", "mamujoco", "smax", "bps"}
-    assert found == {task for task in task_config_registry if task.partition("/")[0] in ours}
+    tasks = {task for task in task_config_registry if task.partition("/")[0] in ours}
+    assert found == tasks - {"hypervmas/coverage_4"}  # which is not the paper's
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -31,6 +31,11 @@ def config_of(variant, **changes):
     return type(shipped)(**{**shipped.__dict__, **values, **changes})
 
 
+def all_trained(variant):
+    """The config of a variant, with values that leave no layer without a gradient."""
+    return config_of(variant, **({"bias_scale": 0.2} if variant == "cash" else {}))
+
+
 def policy(config, n_agents=3, n_features=5, n_outputs=2, **changes):
     """A decentralised policy."""
     return config.get_model(

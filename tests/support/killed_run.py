@@ -80,7 +80,7 @@ def kill_until_done(kind, folder, most, seconds):
     moments, n_killed = random.Random(), 0
     while not is_done(folder):
         process = started(kind, folder)
-        process.join(moments.uniform(0, 4 * seconds / most) if n_killed < most else None)
+        process.join(moments.uniform(0, min(0.6, 4 / most) * seconds) if n_killed < most else None)
         if process.is_alive():
             os.kill(process.pid, signal.SIGKILL)
             process.join()

@@ -2,7 +2,7 @@
 
 import pytest
 from benchmarl.experiment import Callback, Experiment
-from support.benchmarl_requests import ALL_MODELS, config_of
+from support.benchmarl_requests import ALL_MODELS, all_trained, config_of
 from support.experiments import TASKS, algorithm_config, check_training, experiment
 from support.happo_runs import equal, tensors
 from support.resuming import assert_same, final_state, interrupted_and_resumed, resumable
@@ -77,7 +77,7 @@ def test_trains_on(task, name, tmp_path):
 def test_every_variant_is_policy_and_critic(model, tmp_path):
     name = NAMES[len(model) % 2]
     critic = config_of("nops") if model == "dico" else None  # which writes actions alone
-    check_training(experiment(tmp_path, model, name, critic_model=critic))
+    check_training(experiment(tmp_path, all_trained(model), name, critic_model=critic))
 
 
 def test_a_resumed_run_waits_as_long_as_one_that_was_not_stopped(tmp_path):
