@@ -27,6 +27,7 @@ from benchmarl_hyper.running.run_folder import computed, differences
 
 pytestmark = pytest.mark.slow
 OURS = "benchmarl_hyper.run"
+WARNING = re.compile(r"^(?!<frozen runpy>).*Warning", re.MULTILINE)  # not that of the fork
 NOTHING_LEFT = re.compile(r"already done; skipped|  (\d+) of \1 done, in ")
 
 
@@ -55,7 +56,7 @@ def problem(words, folder, python):
         return f"exit code {code}: {output[-1000:]}"
     if words[2] in RUNNERS and not new and not NOTHING_LEFT.search(output):
         return f"it has left no run: {output[-1000:]}"
-    if words[2] == OURS and (output.count("\n") > 40 or "Warning" in output):
+    if words[2] == OURS and (output.count("\n") > 40 or WARNING.search(output)):
         return f"it is not quiet: {output[-3000:]}"
     return None
 
