@@ -80,6 +80,7 @@ def fresh_episodes(run: Any, n_times: int, seed: int) -> Iterator[list[TensorDic
                 policy=run.policy,
                 auto_cast_to_device=True,
                 break_when_any_done=not vectorised,
+                break_when_all_done=vectorised,  # rows that are done wait for the others
             )
         yield [until_done(one) for one in (rollout.unbind(0) if vectorised else [rollout])]
 

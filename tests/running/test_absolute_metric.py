@@ -2,10 +2,13 @@ import json
 
 import pytest
 import torch
+from benchmarl.environments import VmasTask
 from benchmarl.experiment import Callback
+from benchmarl.utils import seed_everything
 from support.experiments import TASKS, experiment
 from support.run_folders import checkpoint_in
 from tensordict import TensorDict
+from torchrl.envs.utils import ExplorationType, set_exploration_type
 
 from benchmarl_hyper.running.absolute_metric import TIMES, AbsoluteMetricCallback
 from benchmarl_hyper.running.episodes import fresh_episodes, info_metrics, return_metrics
@@ -128,6 +131,28 @@ def test_without_an_evaluation_there_is_none(tmp_path):
     run.run()
     assert absolute.best is None
     assert run.logger.json_writer.run_data == {"absolute_metrics": {}}
+
+
+@pytest.mark.parametrize("model", ["nops", "nops_gru"])
+def test_episodes_that_wait_for_the_others_are_the_same(tmp_path, model):
+    def balance():
+        return VmasTask.BALANCE.get_task({"max_steps": 200, "n_agents": 2})
+
+    run, _ = measured(tmp_path, model=model, task=balance, evaluation_episodes=8)
+    with torch.no_grad():
+        for parameter in run.policy.parameters():
+            parameter.mul_(2)  # larger actions, so that some episodes end early
+    (waiting,) = fresh_episodes(run, 1, seed=3)
+    seed_everything(3)
+    run.test_env.set_seed(3)
+    with torch.no_grad(), set_exploration_type(ExplorationType.DETERMINISTIC):
+        rows = run.test_env.rollout(200, run.policy, break_when_any_done=False).unbind(0)
+    assert len({len(one) for one in waiting}) > 1
+    for one, other in zip(waiting, rows, strict=True):
+        expected = other["next", "agents", "reward"][: len(one)]
+        assert torch.equal(one["next", "agents", "reward"], expected)
+        assert other["next", "done"][len(one) - 1]
+    run.close()
 
 
 @pytest.mark.parametrize("task", ["one_group", "global_state"])

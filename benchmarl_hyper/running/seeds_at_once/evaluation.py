@@ -85,8 +85,8 @@ class Evaluation:
             self.env_streams.set_seed(index, seed)
 
     @torch.no_grad()
-    def _episodes(self) -> list[list[TensorDictBase]]:
-        """Return the episodes of each seed."""
+    def _episodes(self, wait: bool = False) -> list[list[TensorDictBase]]:
+        """Return the episodes of each seed; with ``wait``, no row starts a second one."""
         config = self.runs[0].config
         deterministic = config.evaluation_deterministic_actions
         kind = ExplorationType.DETERMINISTIC if deterministic else ExplorationType.RANDOM
@@ -96,11 +96,12 @@ class Evaluation:
                 policy=self.policy,
                 auto_cast_to_device=True,
                 break_when_any_done=False,
+                break_when_all_done=wait,
             )
         by_seed = rollout.split(config.evaluation_episodes)
         return [list(rows.unbind(0)) for rows in by_seed]
 
     def _metrics(self) -> list[dict[str, Any]]:
         groups = self.runs[0].group_map
-        ended = [[until_done(one) for one in episodes] for episodes in self._episodes()]
+        ended = [[until_done(one) for one in episodes] for episodes in self._episodes(wait=True)]
         return [return_metrics(one, groups) | info_metrics(one) for one in ended]
