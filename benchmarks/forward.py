@@ -14,7 +14,7 @@ import torch
 from networks import OURS, SHARED, UNSHARED, bare, network, observations
 from timing import Times, header, verdict
 
-from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+from benchmarl_hyper.running.rollout_cache import fixed_parameters
 from benchmarl_hyper.terminal import table
 
 CASES = list(itertools.product((4, 16), (10, 600), ([64, 64], [256, 256])))

@@ -11,7 +11,7 @@ import torch
 from networks import bare, network, observations
 from timing import Times, header, verdict
 
-from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+from benchmarl_hyper.running.rollout_cache import fixed_parameters
 from benchmarl_hyper.terminal import table
 
 TARGET = 1 / 8

@@ -13,7 +13,7 @@ import torch
 from networks import OURS, SHARED, UNSHARED, network, observations
 from timing import Times, header, peak_memory, verdict
 
-from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+from benchmarl_hyper.running.rollout_cache import fixed_parameters
 from benchmarl_hyper.terminal import table
 
 AGENTS, CELLS, ENVS, MINIBATCH = (4, 16, 64, 256, 1024), [64, 64], 10, 256

@@ -24,7 +24,6 @@ if not stays_light():
     from benchmarl_hyper.diagnostics.step_sizes import StepSizesCallback
     from benchmarl_hyper.models.cash import Cash, CashConfig
     from benchmarl_hyper.models.common.generated_mlp import GeneratedMlp, GeneratedMlpConfig
-    from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
     from benchmarl_hyper.models.dico.callback import DicoCallback
     from benchmarl_hyper.models.dico.model import Dico, DicoConfig
     from benchmarl_hyper.models.fups import (
@@ -64,6 +63,7 @@ if not stays_light():
     from benchmarl_hyper.models.seps.model import Seps, SepsConfig
     from benchmarl_hyper.models.shared_trunk import SharedTrunk, SharedTrunkConfig
     from benchmarl_hyper.registry import register
+    from benchmarl_hyper.running.rollout_cache import fixed_parameters
 
     register()
 

@@ -2,7 +2,7 @@
 
 torchrl has no hook for this, so ``rollout`` of its collector and of its environments is wrapped.
 Delete this module on the day that torchrl has such a hook, and enter
-:func:`~benchmarl_hyper.models.common.rollout_cache.fixed_parameters` there.
+:func:`~benchmarl_hyper.running.rollout_cache.fixed_parameters` there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 from torchrl import collectors
 from torchrl.envs import EnvBase
 
-from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
 from benchmarl_hyper.patches.wrapping import wrap_once
 from benchmarl_hyper.running.lean_rollout import LeanRollout
+from benchmarl_hyper.running.rollout_cache import fixed_parameters
 
 # torchrl 0.11 introduced the first name, and 0.13 removed the second.
 COLLECTOR = getattr(collectors, "Collector", None) or collectors.SyncDataCollector

@@ -14,7 +14,7 @@ from torch.nn.functional import layer_norm
 
 from benchmarl_hyper import GradientCallback, SndCallback
 from benchmarl_hyper.export.policies import export
-from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+from benchmarl_hyper.running.rollout_cache import fixed_parameters
 
 N, F, OUT = 3, 5, 2
 

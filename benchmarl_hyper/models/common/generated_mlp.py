@@ -16,8 +16,8 @@ from tensordict import TensorDict, TensorDictBase
 from torch import Tensor, nn
 
 from benchmarl_hyper.conf_files import CONF, typed_values, yaml_schema
-from benchmarl_hyper.models.common.rollout_cache import once
 from benchmarl_hyper.running.parts import module_class
+from benchmarl_hyper.running.rollout_cache import once
 from benchmarl_hyper.weights.initialisation import HIDDEN_GAIN, SCHEMES, LayerSpec, layer_specs
 from benchmarl_hyper.weights.layers import Layer, target_mlp
 from benchmarl_hyper.weights.rows import redraw

@@ -19,11 +19,11 @@ from benchmarl_hyper.models.common.generated_mlp import (
 )
 from benchmarl_hyper.models.common.per_sample import PerSample
 from benchmarl_hyper.models.common.recurrent import Recurrent, RecurrentConfig
-from benchmarl_hyper.models.common.rollout_cache import once
 from benchmarl_hyper.models.hypermarl.codes import CAPABILITY, EMBEDDING, CodesConfig
 from benchmarl_hyper.models.hypermarl.hypernetwork import Head, Hypernetwork
 from benchmarl_hyper.models.hypermarl.lowrank import LowRankHypernetwork
 from benchmarl_hyper.models.hypermarl.step_norm import StepsConfig, chosen_steps
+from benchmarl_hyper.running.rollout_cache import once
 from benchmarl_hyper.weights.initialisation import LayerSpec
 from benchmarl_hyper.weights.layers import target_mlp
 from benchmarl_hyper.weights.rows import Table

@@ -14,6 +14,7 @@ from torchrl.envs.utils import ExplorationType, set_exploration_type
 from benchmarl_hyper.running.lean_environments import Columns
 from benchmarl_hyper.running.lean_rollout import collected, trajectory_numbers
 from benchmarl_hyper.running.lean_steps import LeanSteps
+from benchmarl_hyper.running.rollout_cache import fixed_parameters
 
 
 class Rollout:
@@ -54,7 +55,7 @@ class Rollout:
         if self.current is None:
             started = self.env.reset()
             self.current = {key: started.get(key) for key in self.steps.kept}
-        with set_exploration_type(ExplorationType.RANDOM):
+        with set_exploration_type(ExplorationType.RANDOM), fixed_parameters():
             columns, self.current = collected(self.steps, self.current, self.n_steps)
         batch = self.template.copy()
         for key, values in columns.items():

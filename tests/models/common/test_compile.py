@@ -15,7 +15,7 @@ from support.benchmarl_requests import (
 from support.experiments import experiment
 from tensordict import TensorDict
 
-from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+from benchmarl_hyper.running.rollout_cache import fixed_parameters
 
 pytestmark = pytest.mark.slow
 

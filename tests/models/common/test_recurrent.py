@@ -19,7 +19,7 @@ from tensordict import TensorDict
 from torch import nn
 from torchrl.modules import MLP
 
-from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+from benchmarl_hyper.running.rollout_cache import fixed_parameters
 
 N, F, OUT, T = 3, 5, 2, 6
 HIDDEN = ("agents", "_hidden_gru_0")

@@ -14,9 +14,9 @@ from tensordict import TensorDict
 from benchmarl_hyper import EmbeddingCallback, GradientCallback, SndCallback
 from benchmarl_hyper.export.larger_teams import add_agents
 from benchmarl_hyper.export.policies import export
-from benchmarl_hyper.models.common.rollout_cache import always_generate
 from benchmarl_hyper.running.experiment import ResumableExperiment
 from benchmarl_hyper.running.experiment_parts import policy_model
+from benchmarl_hyper.running.rollout_cache import always_generate
 
 HIDDEN = ("agents", "_hidden_gru_0")
 

@@ -13,7 +13,7 @@ from tensordict import TensorDict
 
 from benchmarl_hyper import GradientCallback, SndCallback
 from benchmarl_hyper.export.policies import export
-from benchmarl_hyper.models.common.rollout_cache import fixed_parameters
+from benchmarl_hyper.running.rollout_cache import fixed_parameters
 from benchmarl_hyper.weights.layers import target_mlp
 
 N, F, OUT = 3, 5, 2

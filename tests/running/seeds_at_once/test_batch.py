@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 from benchmarl.environments import VmasTask
 from benchmarl.models import MlpConfig
 from support.benchmarl_requests import config_of
@@ -101,6 +102,16 @@ def test_each_seed_is_trained_as_alone(name, tmp_path):
         if run.config.evaluation:
             for mine, others in zip(evaluations_of(run), evaluations_of(one), strict=True):
                 assert mine == pytest.approx(others, rel=1e-4, abs=1e-5)
+
+
+def test_a_rollout_of_all_seeds_generates_once(tmp_path):
+    together = batch(tmp_path, "hypermarl_mlp", evaluation=False)
+    calls = []
+    modules = together.runs[0].policy.modules()
+    (generator,) = [part.generator for part in modules if hasattr(part, "generator")]
+    generator.register_forward_hook(lambda *_: calls.append(torch.is_grad_enabled()))
+    together.run()
+    assert calls.count(False) == 2  # iterations, each of four steps
 
 
 class Noise(RunCallback):

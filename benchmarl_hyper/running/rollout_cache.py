@@ -46,7 +46,8 @@ class _Kept(NamedTuple):
 
 
 Make = Callable[[], Any]
-_ROLLOUT: ContextVar[dict[Make, _Kept] | None] = ContextVar("rollout", default=None)
+_ROLLOUT: ContextVar[dict[Any, Any] | None] = ContextVar("rollout", default=None)
+_MADE: ContextVar[dict[Make, Any] | None] = ContextVar("made", default=None)
 _WANTED: ContextVar[bool] = ContextVar("wanted", default=True)
 
 
@@ -77,6 +78,29 @@ def always_generate() -> Iterator[None]:
         _ROLLOUT.reset(rollout)
 
 
+@contextmanager
+def made_before(made: dict[Make, Any]) -> Iterator[None]:
+    """Use what has been made before within this block, and add what has not.
+
+    Args:
+        made: what functions have returned, by function.
+    """
+    token = _MADE.set(made)
+    try:
+        yield
+    finally:
+        _MADE.reset(token)
+
+
+def kept_in_rollout(*key: Any) -> dict[Make, Any]:
+    """Return what has been kept under a key in this rollout, to add to it.
+
+    Outside a rollout, or while gradients are enabled, it is empty and nobody else gets it.
+    """
+    rollout = _ROLLOUT.get()
+    return {} if rollout is None or torch.is_grad_enabled() else rollout.setdefault(key, {})
+
+
 def once(make: Make, module: nn.Module) -> Any:
     """Return what ``make`` returns, or what it has returned earlier in this rollout.
 
@@ -87,6 +111,10 @@ def once(make: Make, module: nn.Module) -> Any:
     """
     if torch.compiler.is_compiling():
         return make()
+    if (before := _MADE.get()) is not None:
+        if make not in before:
+            before[make] = make()
+        return before[make]
     rollout = _ROLLOUT.get()
     if rollout is None or torch.is_grad_enabled() or _is_capturing():
         return make()

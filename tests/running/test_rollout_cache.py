@@ -12,8 +12,8 @@ from support.experiments import experiment
 from tensordict import TensorDict
 from tensordict.nn import TensorDictParams
 
-from benchmarl_hyper.models.common import rollout_cache as rollouts
-from benchmarl_hyper.models.common.rollout_cache import always_generate, fixed_parameters
+from benchmarl_hyper.running import rollout_cache as rollouts
+from benchmarl_hyper.running.rollout_cache import always_generate, fixed_parameters
 
 ALGORITHMS = {
     **dict.fromkeys(("ippo", "mappo", "iddpg", "maddpg", "isac", "masac"), True),
