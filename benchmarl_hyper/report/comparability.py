@@ -75,8 +75,9 @@ def differences(runs: Iterable[Run]) -> list[Difference]:
     """Return the settings that differ between runs of the same task.
 
     Tasks with the same difference share one entry. A difference is flagged if the labels do not
-    explain it. By design, labels differ in which keys their model and algorithm have, and not in
-    the values of the keys that they share.
+    explain it. By design, labels differ in which keys their model and algorithm have, and in the
+    values of keys that not all of them have. The same model, or the same key in all runs, has one
+    value.
     """
     tasks: dict[str, list[tuple[str, dict[str, str]]]] = defaultdict(list)
     for run in runs:
@@ -88,7 +89,8 @@ def differences(runs: Iterable[Run]) -> list[Difference]:
         for key in sorted({key for _, settings in runs_of_task for key in settings}):
             values = _values(key, runs_of_task)
             if len(values) > 1:
-                found[key, tuple(values.items()), _flagged(key, values)].append(task)
+                flag = _flagged(key, runs_of_task)
+                found[key, tuple(values.items()), flag].append(task)
     return [
         Difference(key, tuple(names), dict(values), flag)
         for (key, values, flag), names in found.items()
@@ -102,11 +104,18 @@ def _values(key: str, runs: Sequence[tuple[str, dict[str, str]]]) -> dict[str, t
     return {value: tuple(sorted(names)) for value, names in sorted(labels.items())}
 
 
-def _flagged(key: str, values: Mapping[str, tuple[str, ...]]) -> bool:
+def _flagged(key: str, runs: Sequence[tuple[str, dict[str, str]]]) -> bool:
+    section = key.partition(".")[0]
     if key in IN_LABEL:
         return False
-    by_choice = key.partition(".")[0] in CHOSEN and ABSENT in values
-    return len(values) > 1 + by_choice
+    values: dict[str | None, set[str]] = defaultdict(set)  # those of each model's own key, by model
+    lacking = section in CHOSEN and any(key not in settings for _, settings in runs)
+    for _, settings in runs:
+        if not lacking:
+            values[None].add(settings.get(key, ABSENT))
+        elif key in settings:
+            values[settings.get(f"{section}.name")].add(settings[key])
+    return any(len(own) > 1 for own in values.values())
 
 
 def warnings(

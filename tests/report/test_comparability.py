@@ -31,6 +31,17 @@ def test_a_fair_comparison_is_not_flagged(tmp_path):
     }
 
 
+@pytest.mark.parametrize("third", ["b", "c"])
+def test_keys_that_not_all_models_have_are_theirs(third, tmp_path):
+    """Two models may set such a key to values of their own; two labels of one model may not."""
+    pair(tmp_path, b={"embedding_dim": 4})
+    for seed in range(3):
+        settings = config(seed, model="mlp" if third == "b" else "c", embedding_dim=16)
+        own_run(tmp_path, "third", seed, settings=settings)
+    expected = "Labels differ in model.embedding_dim (vmas/navigation), which" * (third == "b")
+    assert (expected in warned(tmp_path)) and bool(warned(tmp_path)) == (third == "b")
+
+
 @pytest.mark.parametrize(("key", "value"), [("lr", 0.5), ("num_cells", (8,))])
 def test_other_settings_of_labels_are_flagged(tmp_path, key, value):
     pair(tmp_path, b={key: value})
