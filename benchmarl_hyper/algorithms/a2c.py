@@ -11,8 +11,9 @@ from benchmarl.algorithms import Ippo, Mappo
 from benchmarl.algorithms.common import Algorithm
 from tensordict import TensorDictBase
 from tensordict.nn import TensorDictModule
-from torchrl.objectives import A2CLoss, ValueEstimators
+from torchrl.objectives import A2CLoss
 
+from benchmarl_hyper.algorithms.advantages import with_advantages
 from benchmarl_hyper.algorithms.shipped_config import ShippedConfig
 
 OPTIMIZERS = ("adam", "rmsprop")
@@ -71,16 +72,7 @@ class A2c(Algorithm):
             critic_coeff=self.critic_coef,
             loss_critic_type=self.loss_critic_type,
         )
-        entries = ("reward", "action", "done", "terminated", "advantage", "value_target")
-        loss.set_keys(
-            **{entry: (group, entry) for entry in entries},
-            value=(group, "state_value"),
-            sample_log_prob=(group, "log_prob"),
-        )
-        loss.make_value_estimator(
-            ValueEstimators.GAE, gamma=self.experiment_config.gamma, lmbda=self.lmbda
-        )
-        return loss, False
+        return with_advantages(loss, self, group), False
 
     def _get_policy_for_collection(
         self, policy_for_loss: TensorDictModule, group: str, continuous: bool

@@ -1,7 +1,5 @@
 """CASH: one generated layer per sample between shared ones."""
 
-import copy
-
 import pytest
 import torch
 from support.benchmarl_requests import call, central_critic, config_of, policy, randomise
@@ -9,12 +7,10 @@ from support.experiments import check_training, experiment, two_groups
 from support.resuming import assert_same, final_state, interrupted_and_resumed, resumable
 from support.run_folders import checkpoint_in
 from support.tiny_task import tiny_task
-from tensordict import TensorDict
 from torch.nn.functional import layer_norm
 
 from benchmarl_hyper import GradientCallback, SndCallback
 from benchmarl_hyper.export.policies import export
-from benchmarl_hyper.running.rollout_cache import fixed_parameters
 
 N, F, OUT = 3, 5, 2
 
@@ -94,29 +90,6 @@ def test_only_the_written_layer_counts_as_memory():
     torch.testing.assert_close(call(model, x), expected)
     with torch.enable_grad(), pytest.raises(ValueError, match="use minibatches of at most 2"):
         call(model, x)
-
-
-@torch.no_grad()
-def test_nothing_is_kept_within_a_rollout():
-    model = cash()
-    x, other = torch.randn(2, 4, N, F)
-    with fixed_parameters():
-        call(model, x)
-        y = call(model, other)
-    assert torch.equal(y, call(model, other))
-
-
-def test_losses_may_run_it_for_an_ensemble_at_once():
-    models = [cash(agent_id=True, capability_indices=[1]) for _ in range(2)]
-    x, twin = torch.randn(4, N, F), copy.deepcopy(models[0])
-    stacked = torch.stack([TensorDict.from_module(model) for model in models]).data
-
-    def run(parameters):
-        with parameters.to_module(twin):
-            return call(twin, x)
-
-    y = torch.vmap(run, (0,), randomness="error")(stacked)
-    torch.testing.assert_close(y, torch.stack([call(model, x) for model in models]))
 
 
 def test_reset_parameters_draws_everything_anew_in_place():

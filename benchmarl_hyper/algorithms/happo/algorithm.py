@@ -11,8 +11,8 @@ from benchmarl.models.common import ModelConfig
 from tensordict import TensorDictBase
 from tensordict.nn import TensorDictModule
 from torch import Tensor
-from torchrl.objectives import ValueEstimators
 
+from benchmarl_hyper.algorithms.advantages import with_advantages
 from benchmarl_hyper.algorithms.happo.actors import OwnModelsConfig
 from benchmarl_hyper.algorithms.happo.loss import HappoLoss
 from benchmarl_hyper.algorithms.shipped_config import ShippedConfig
@@ -59,15 +59,7 @@ class Happo(NormalisedValues, Mappo):
             loss_critic_type=self.loss_critic_type,
             clip_value=self.clip_value,
         )
-        entries = ("reward", "action", "done", "terminated", "advantage", "value_target")
-        loss.set_keys(
-            **{entry: (group, entry) for entry in entries},
-            value=(group, "state_value"),
-            sample_log_prob=(group, "log_prob"),
-        )
-        loss.make_value_estimator(
-            ValueEstimators.GAE, gamma=self.experiment_config.gamma, lmbda=self.lmbda
-        )
+        with_advantages(loss, self, group)
         loss.begin(range(len(self.group_map[group])), calls_per_turn=1)
         self.with_moments(loss)
         return loss, False

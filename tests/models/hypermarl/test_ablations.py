@@ -1,6 +1,5 @@
 """HyperMARL's ablations: what they equal, what they refuse, and that they train."""
 
-import copy
 import math
 
 import pytest
@@ -9,11 +8,9 @@ from support.benchmarl_requests import ABLATIONS, call, central_critic, config_o
 from support.experiments import ALGORITHMS, algorithm_config, check_training, experiment
 from support.run_folders import checkpoint_in
 from support.tiny_task import tiny_task
-from tensordict import TensorDict
 
 from benchmarl_hyper import GradientCallback, SndCallback
 from benchmarl_hyper.export.policies import export
-from benchmarl_hyper.running.rollout_cache import fixed_parameters
 from benchmarl_hyper.weights.layers import target_mlp
 
 N, F, OUT = 3, 5, 2
@@ -164,29 +161,6 @@ def test_there_is_nothing_to_export(tmp_path):
     run.run()
     with pytest.raises(ValueError, match="choose a variant whose hypernetwork reads the agent"):
         export(checkpoint_in(run.folder_name), tmp_path / "out", [], trust=True)
-
-
-@torch.no_grad()
-def test_nothing_is_kept_within_a_rollout():
-    model = no_gd()
-    observation, other = torch.randn(2, 4, N, F)
-    with fixed_parameters():
-        call(model, observation)
-        y = call(model, other)
-    assert torch.equal(y, call(model, other))
-
-
-def test_losses_may_run_it_for_an_ensemble_at_once():
-    models = [no_gd() for _ in range(2)]
-    observation, twin = torch.randn(4, N, F), copy.deepcopy(models[0])
-    stacked = torch.stack([TensorDict.from_module(model) for model in models]).data
-
-    def run(parameters):
-        with parameters.to_module(twin):
-            return call(twin, observation)
-
-    y = torch.vmap(run, (0,), randomness="error")(stacked)
-    torch.testing.assert_close(y, torch.stack([call(model, observation) for model in models]))
 
 
 # --- Without the initialisation per layer

@@ -1,7 +1,5 @@
 """Capability codes: what hypernetworks that read them equal, and what they refuse."""
 
-import copy
-
 import pytest
 import torch
 from support.benchmarl_requests import (
@@ -20,7 +18,6 @@ from tensordict import TensorDict
 
 from benchmarl_hyper import EmbeddingCallback, GradientCallback, SndCallback, StepSizesCallback
 from benchmarl_hyper.export.policies import export
-from benchmarl_hyper.running.rollout_cache import fixed_parameters
 
 N, F, OUT = 3, 5, 2
 
@@ -95,29 +92,6 @@ def test_capabilities_may_be_entries_of_their_own():
     assert torch.equal(model.capability(td), read)
     assert model.generator.trunks[0].weight.shape[1] == 3
     assert model(td)["agents", "logits"].shape == (4, N, OUT)
-
-
-@torch.no_grad()
-def test_nothing_is_kept_within_a_rollout():
-    model = coded()
-    x, other = torch.randn(2, 4, N, F)
-    with fixed_parameters():
-        call(model, x)
-        y = call(model, other)
-    assert torch.equal(y, call(model, other))
-
-
-def test_losses_may_run_it_for_an_ensemble_at_once():
-    models = [coded() for _ in range(2)]
-    x, twin = torch.randn(4, N, F), copy.deepcopy(models[0])
-    stacked = torch.stack([TensorDict.from_module(model) for model in models]).data
-
-    def run(parameters):
-        with parameters.to_module(twin):
-            return call(twin, x)
-
-    y = torch.vmap(run, (0,), randomness="error")(stacked)
-    torch.testing.assert_close(y, torch.stack([call(model, x) for model in models]))
 
 
 # --- In experiments
