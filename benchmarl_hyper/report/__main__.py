@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "and tables. Reports read JSON and YAML, and never checkpoints or other code.",
     )
     parser.add_argument(
-        "folders", metavar="DIR", nargs="+", type=Path, help="a folder of runs, or its tar archive"
+        "folders", metavar="DIR", nargs="+", type=Path, help="a folder of runs, or an archive"
     )
     parser.add_argument(
         "--out", type=Path, help="the folder to write; DIR/report if it is left out"
@@ -34,6 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--baseline", metavar="LABEL", help="the label to compare the others with, seed by seed"
     )
     parser.add_argument(
+        "--archive",
+        metavar="FILE",
+        type=Path,
+        help="write the runs into one compact file, too, which reports can read: FILE.npz",
+    )
+    parser.add_argument(
         "--show-places",
         action="store_true",
         help="show absolute paths and names of hosts, which reports leave out otherwise",
@@ -43,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _report(options: argparse.Namespace) -> None:
     # After the words were understood, since matplotlib and scipy take a second
+    from benchmarl_hyper.report.output.compact import write_compact
     from benchmarl_hyper.report.page import Options, write_results
     from benchmarl_hyper.report.reading.results import read
     from benchmarl_hyper.report.sections.summary import summary_of
@@ -53,6 +60,8 @@ def _report(options: argparse.Namespace) -> None:
     try:
         results = read(options.folders)
         print(summary_of(results))
+        if options.archive is not None:
+            write_compact(results.runs, options.archive)
         asked = Options(options.bounds, options.baseline, options.show_places)
         print(f"\nReport: {write_results(results, options.folders, options.out, asked)}")
     except ValueError as error:

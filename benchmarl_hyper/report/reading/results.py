@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from benchmarl_hyper.report.reading.archives import unpacked
 from benchmarl_hyper.report.reading.benchmarl_runs import benchmarl_runs
+from benchmarl_hyper.report.reading.compact import ENDING, compact_runs
 from benchmarl_hyper.report.reading.own_runs import own_run
 from benchmarl_hyper.report.reading.run import Dropped, Place, Results, Run
 from benchmarl_hyper.run_files import CHECKPOINTS, RECORD
@@ -30,13 +31,16 @@ def read(folders: Sequence[Path]) -> Results:
         folders: run folders, folders of sweeps, folders above them, or archives of such folders.
 
     Raises:
-        ValueError: if ``archives.unpacked`` refuses an archive, if a folder does not exist, or if
-            no run can be used.
+        ValueError: if an archive is refused, if a folder does not exist, or if no run can be used.
     """
     found: list[Found] = []
     seen: set[Path] = set()
-    with unpacked(folders) as roots:
-        for given, root in zip(folders, roots, strict=True):
+    compact = [path for path in map(Path, folders) if path.is_file() and path.suffix == ENDING]
+    for path in compact:
+        found += compact_runs(path)
+    others = [path for path in map(Path, folders) if path not in compact]
+    with unpacked(others) as roots:
+        for given, root in zip(others, roots, strict=True):
             for path, problem in _files(root, given):
                 place = Place(str(given), _inside(path, root))
                 if problem:
