@@ -113,10 +113,13 @@ def test_every_variant_is_policy_and_critic(model, tmp_path):
     check_training(experiment(tmp_path, all_trained(model), config, critic_model=critic))
 
 
-@pytest.mark.parametrize("optimizer", ["rmsprop", pytest.param("adam", marks=pytest.mark.slow)])
-def test_a_resumed_run_equals_one_that_was_not_stopped(optimizer, tmp_path):
-    config = algorithm_config("maa2c", optimizer=optimizer)
-    settings = {"algorithm": config, "model": "nops"}
+@pytest.mark.parametrize(
+    ("name", "optimizer", "task"),
+    [("maa2c", "rmsprop", "one_group"), ("ia2c", "adam", "two_groups")],
+)
+def test_a_resumed_run_equals_one_that_was_not_stopped(name, optimizer, task, tmp_path):
+    config = algorithm_config(name, optimizer=optimizer)
+    settings = {"algorithm": config, "model": "nops", "task": TASKS[task]}
     whole = resumable(tmp_path / "whole", **settings)
     whole.run()
     resumed = interrupted_and_resumed(tmp_path / "parts", **settings)

@@ -80,10 +80,12 @@ def test_every_variant_is_policy_and_critic(model, tmp_path):
     check_training(experiment(tmp_path, all_trained(model), name, critic_model=critic))
 
 
-def test_a_resumed_run_waits_as_long_as_one_that_was_not_stopped(tmp_path):
+@pytest.mark.parametrize(("name", "task"), [("matd3", "one_group"), ("itd3", "two_groups")])
+def test_a_resumed_run_waits_as_long_as_one_that_was_not_stopped(name, task, tmp_path):
     """The checkpoint comes in between two steps of the policy."""
     settings = {
-        "algorithm": algorithm_config("matd3", policy_delay=4),
+        "algorithm": algorithm_config(name, policy_delay=4),
+        "task": TASKS[task],
         "off_policy_n_optimizer_steps": 3,
         "model": "nops",
     }
