@@ -77,7 +77,7 @@ def measure(
 
 
 def chosen_length(
-    cfg: DictConfig, request: Request, per_frame: float, start_seconds: float
+    cfg: DictConfig, request: Request, per_frame: float, memory: Memory
 ) -> dict[str, int]:
     """Return settings for the length of runs and for evaluations, as far as the user has none.
 
@@ -85,7 +85,7 @@ def chosen_length(
         cfg: the composed configuration of a candidate.
         request: what the user asks for.
         per_frame: the mean seconds of a frame; 0 if frames are the budget.
-        start_seconds: the seconds that a process takes to start.
+        memory: the seconds spent so far, and those that a process takes to start.
     """
     typed = {word.lstrip("+").partition("=")[0] for word in request.overrides}
     batch, length, chosen = frames_per_batch(cfg), frames_per_run(cfg), {}
@@ -93,7 +93,8 @@ def chosen_length(
         n_runs = PLANNED * len(request.candidates)
         share = request.frames / n_runs
         if math.isinf(request.frames):
-            share = (request.seconds * request.jobs / n_runs - start_seconds) / per_frame
+            seconds = (request.seconds - memory.seconds) * request.jobs / n_runs
+            share = (seconds - memory.start_seconds) / per_frame
         length = min(length, max(int(share / batch), 1) * batch)
         chosen[LENGTH[0]] = length
     if EVALUATION not in typed:
@@ -143,11 +144,12 @@ class Budget:
                 f"frames, so {FEWEST} seeds of {len(names)} candidates take frames={whole:,.0f}; "
                 "give more, or fewer candidates, or shorter runs (experiment.max_n_frames)"
             )
-        longest = max(self.memory.seconds_per_run.values())
+        longest, spent = max(self.memory.seconds_per_run.values()), self.memory.seconds
+        enough = math.ceil((spent + 1.1 * whole) / 60) + 1
         raise ValueError(
             f"minutes={self.request.seconds / 60:g} is too little: a run takes about "
-            f"{duration(longest)} (measured on its first iterations), so {FEWEST} seeds of "
-            f"{len(names)} candidates take minutes={math.ceil(1.1 * whole / 60) + 1}, "
+            f"{duration(longest)} (measured on its first iterations, in {duration(spent)}), so "
+            f"{FEWEST} seeds of {len(names)} candidates take minutes={enough}, "
             f"{self.request.jobs} at a time; give more, or fewer candidates, or shorter runs "
             "(experiment.max_n_frames)"
         )

@@ -63,7 +63,7 @@ class Study:
             )
         cfg = first[0].cfg
         mean = sum(per_frame.values()) / len(per_frame)
-        memory.settings = chosen_length(cfg, self.request, mean, memory.start_seconds)
+        memory.settings = chosen_length(cfg, self.request, mean, memory)
         length = frames_per_run(self._candidates(memory.settings)[0].cfg)
         memory.seconds_per_run = {name: length * one for name, one in per_frame.items()}
         memory.random_play = random_return(cfg, chosen_task(cfg))

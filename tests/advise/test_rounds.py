@@ -63,14 +63,15 @@ def test_a_folder_with_other_runs_is_refused(nops, monkeypatch):
 
 def test_runs_are_as_long_as_the_budget_allows(nops):
     cfg = OmegaConf.merge(nops.cfg, {"experiment": {"max_n_frames": 3_000_000}})
-    asked = parsed(["minutes=20", "candidates=[fups,nops]", "jobs=2"])
-    # 1200 s for 12 runs, two at a time, each 20 s to start: 180 s, or 18,000 frames
-    chosen = costs.chosen_length(cfg, asked, 0.01, 20)
+    asked = parsed(["minutes=22", "candidates=[fups,nops]", "jobs=2"])
+    # 1320 s, 120 of them spent, for 12 runs, two at a time, each 20 s to start: 180 s each
+    spent = Memory(seconds=120, start_seconds=20)
+    chosen = costs.chosen_length(cfg, asked, 0.01, spent)
     batch = costs.frames_per_batch(cfg)
     assert chosen[costs.LENGTH[0]] == 18_000 // batch * batch
     assert chosen[costs.EVALUATION] == batch
     asked = parsed(["minutes=20", "experiment.max_n_frames=3_000_000"])
-    assert chosen.keys() - costs.chosen_length(cfg, asked, 0.01, 20).keys() == {costs.LENGTH[0]}
+    assert chosen.keys() - costs.chosen_length(cfg, asked, 0.01, spent).keys() == {costs.LENGTH[0]}
 
 
 def test_if_nothing_trains_the_first_error_is_told(nops, monkeypatch, tmp_path):
