@@ -11,6 +11,9 @@ The cache follows three rules, none of which is a guess:
    version. A functional call puts other tensors in these places, so it generates its own weights.
    After an ordinary write during a rollout, the next step generates new weights.
 
+Whoever calls one module with the parameters of many seeds keeps what they have made by itself, with
+:func:`kept_in_rollout` and :func:`made_before`.
+
 One kind of write is not noticed before the rollout ends: a write during the rollout that does not
 change a tensor's version, through ``.data`` or by a fused optimiser, from a callback, another
 thread or another process. torchrl's collector and BenchMARL write between rollouts.
